@@ -1,0 +1,138 @@
+# pickle5's tasks.  `make demo` and `make test` need only Python and a C compiler.
+#
+#   PYTHON=python3.7 make test              picks the interpreter (default: python3)
+#   PICKLE5_DEBUG=1 make test               builds with asserts on
+#   PICKLE5_VENVS=DIR make test             where virtual environments go (default: .venv)
+#   make test TESTS="tests/test_x.py -k y"  what to hand to pytest
+
+PYTHON ?= python3
+TESTS ?= tests
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+# One environment and one build folder for each interpreter that can meet in this folder.
+KEY := $(shell $(PYTHON) -c 'import sys, sysconfig as s; print("%s-%s-%s%s" % (sys.implementation.cache_tag, ".".join(map(str, sys.version_info[:3])), s.get_config_var("MULTIARCH") or s.get_platform(), "-dbg" * hasattr(sys, "gettotalrefcount")))')
+ifeq ($(KEY),)
+$(error "$(PYTHON)" does not run; say PYTHON=... to pick an interpreter)
+endif
+CPYTHON := $(filter cpython-%,$(KEY))
+KIND := $(KEY)$(if $(filter-out 0,$(PICKLE5_DEBUG)),-asserts)
+VENV := $(abspath $(or $(PICKLE5_VENVS),.venv))/$(KEY)
+PY := $(VENV)/bin/python
+RUN := PYTHONPATH=$(CURDIR) $(PY)
+PIP := $(PY) -m pip install -q
+# A checkout whose C does not build must not pass its tests without it.
+ifneq ($(CPYTHON),)
+export PICKLE5_REQUIRE_C ?= 1
+endif
+
+.PHONY: help venv build demo test test-asserts test-stdlib test-all test-install sanitize \
+        lint warnings rooms mingw stubs sdist clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## venv          make the virtual environment of $(PYTHON), with what build and tests need
+venv: $(VENV)/.ready
+$(VENV)/.ready:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	if $(PY) -c 'import sys; sys.exit(sys.version_info >= (3, 7))'; \
+	    then $(PIP) -U 'pip<22' 'setuptools<60' 'wheel<0.38'; \
+	    else $(PIP) -U pip setuptools wheel; fi
+	$(PIP) pytest
+	@echo "numpy, where a wheel of it exists:"
+	-$(PIP) --only-binary :all: numpy
+	touch $@
+
+## build         build the engine in place, in pickle5/
+build: $(VENV)/.ready
+	$(PY) setup.py -q build_ext --inplace --build-temp build/$(KIND)/temp --build-lib build/$(KIND)/lib
+	@$(RUN) -m pickle5 --version
+
+## demo          pickle a table and a large array, in band and out of band, beside the interpreter's pickle
+demo: build
+	$(RUN) examples/demo.py
+
+## test          build, and run the tests
+test: build
+	$(RUN) -m pytest -q $(TESTS)
+
+## test-asserts  the same with the engine's asserts on (and the plain engine built again after it)
+test-asserts:
+	PICKLE5_DEBUG=1 $(MAKE) test && $(MAKE) build
+
+## test-stdlib   the interpreter's own tests of pickle, with pickle5 standing in
+test-stdlib: build
+	$(RUN) tests/stdlib_suite.py
+
+## test-install  wheel, editable install, in-place build: the same names everywhere
+test-install: build
+	PICKLE5_TEST_INSTALL=1 $(RUN) -m pytest -q tests/test_package.py
+
+## test-all      all of the above
+test-all: test test-stdlib test-install test-asserts
+
+# --- the C source, checked without running it ------------------------------------------------
+
+C_FLAGS = -std=c11 -Wall -Wextra -fsyntax-only -IInclude -IModules
+HEADERS = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
+HERE_C = $(C_FLAGS) -isystem $(HEADERS)
+
+## lint          warnings, rooms and mingw
+lint: warnings rooms mingw
+
+## warnings      no warning from gcc or clang, with optimisation on and off, asserts on and off
+warnings:
+	@set -e; for cc in gcc clang; do \
+	    command -v $$cc >/dev/null || { echo "$$cc: not installed, skipped"; continue; }; \
+	    for flags in -O0 -O3 "-O1 -UNDEBUG -DPICKLE5_DEBUG"; do \
+	        echo "$$cc $$flags"; $$cc $(HERE_C) -Werror $$flags Modules/_pickle.c; \
+	    done; done
+	gcc $(filter-out -fsyntax-only,$(HERE_C)) -Werror -O3 -fPIC -c -o /dev/null Modules/_pickle.c
+
+## rooms         each room of the engine compiles by itself: it includes what it needs
+rooms:
+	@set -e; for room in Modules/_pickle/*.c; do \
+	    echo "$$room"; gcc $(HERE_C) -Werror -Wno-unused-function -Wno-unused-variable \
+	        -DP5_ROOM_ALONE $$room; \
+	done
+
+# CPython's pyconfig.h for Windows comes only with Windows installs; .ci/pyconfig-mingw.h is the least
+# that lets the other headers through, so this sees all that depends on the compiler and on 64-bit
+# Windows' sizes (a long of 32 bits), and nothing of Windows' own configuration.
+MINGW = x86_64-w64-mingw32-gcc
+WINDOWS = build/mingw-$(KEY)
+## mingw         the engine compiles for 64-bit Windows, as far as the headers at hand allow
+mingw:
+	@if ! command -v $(MINGW) >/dev/null; then echo "$(MINGW): not installed, skipped"; exit 0; fi; \
+	set -e; rm -rf $(WINDOWS); mkdir -p build; cp -rL $(HEADERS) $(WINDOWS); \
+	cp .ci/pyconfig-mingw.h $(WINDOWS)/pyconfig.h; \
+	echo "$(MINGW)"; $(MINGW) $(C_FLAGS) -Werror -isystem $(WINDOWS) -O2 Modules/_pickle.c
+
+## sanitize      the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+SANITIZE = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+sanitize: $(VENV)/.ready
+	CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" PICKLE5_DEBUG=1 $(PY) setup.py -q build_ext --inplace \
+	    --build-temp build/$(KEY)-sanitize/temp --build-lib build/$(KEY)-sanitize/lib
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(RUN) -m pytest -q $(TESTS); \
+	    status=$$?; $(MAKE) build; exit $$status
+
+## stubs         the type stubs agree with the package, as a wheel installs it (mypy's stubtest)
+stubs: $(VENV)/.ready
+	$(PIP) mypy
+	rm -rf build/stubs
+	$(PIP) --no-deps --target build/stubs .
+	cd build/stubs && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
+	    --mypy-config-file ../../pyproject.toml --allowlist ../../tests/stubs_allowlist.txt
+
+# --- packages --------------------------------------------------------------------------------
+
+## sdist         the source distribution, in dist/
+sdist: $(VENV)/.ready
+	$(PY) setup.py -q sdist
+
+## clean         remove what building left (not the virtual environments)
+clean:
+	rm -rf build dist *.egg-info pickle5/*.so pickle5/*.pyd
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,57 @@
+/* ascii.h - text from UTF-8, with a short way for what is plain ASCII. */
+#ifndef P5_ASCII_H
+#define P5_ASCII_H
+
+#include "compat.h"
+#include "macros.h"
+
+/* Are these n bytes all ASCII?  Eight at a time, the last eight overlapping those before. */
+static ALWAYS_INLINE int
+is_ascii(const unsigned char *p, Py_ssize_t n)
+{
+    uint64_t word, last, high = 0;
+    uint32_t half, half_last;
+    Py_ssize_t i;
+
+    if (n >= 8) {
+        for (i = 0; i + 8 < n; i += 8) {
+            memcpy(&word, p + i, 8);
+            high |= word;
+        }
+        memcpy(&last, p + n - 8, 8);
+        return ((high | last) & UINT64_C(0x8080808080808080)) == 0;
+    }
+    if (n >= 4) {
+        memcpy(&half, p, 4);
+        memcpy(&half_last, p + n - 4, 4);
+        return ((half | half_last) & UINT32_C(0x80808080)) == 0;
+    }
+    for (i = 0; i < n; i++)
+        high |= p[i];
+    return (high & 0x80) == 0;
+}
+
+/* A str of n bytes that are known to be ASCII. */
+static ALWAYS_INLINE PyObject *
+new_ascii(const unsigned char *p, Py_ssize_t n)
+{
+    PyObject *text;
+
+    if (UNLIKELY(n <= 1))       /* the interpreter keeps one of each of these */
+        return PyUnicode_FromStringAndSize((const char *)p, n);
+    text = PyUnicode_New(n, 127);
+    if (LIKELY(text != NULL))
+        memcpy(PyUnicode_1BYTE_DATA(text), p, (size_t)n);
+    return text;
+}
+
+/* A str from UTF-8 as pickles have it: lone surrogates may stand in it. */
+static ALWAYS_INLINE PyObject *
+new_text(const unsigned char *p, Py_ssize_t n)
+{
+    if (LIKELY(is_ascii(p, n)))
+        return new_ascii(p, n);
+    return PyUnicode_DecodeUTF8((const char *)p, n, "surrogatepass");
+}
+
+#endif

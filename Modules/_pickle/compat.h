@@ -1,0 +1,357 @@
+/* compat.h - one Python C API for 3.6 to 3.15.
+
+   This is the only file that asks which Python it is compiled for.  The rest of the engine is written against the
+   newest names, or against a P5_ name where no public one exists; each block below, newest first, says what it stands
+   in for. */
+#ifndef P5_COMPAT_H
+#define P5_COMPAT_H
+
+#ifndef PY_SSIZE_T_CLEAN
+#define PY_SSIZE_T_CLEAN
+#endif
+#include <Python.h>
+#include <structmember.h>
+#include <stdint.h>
+#include <string.h>
+
+#if PY_VERSION_HEX < 0x03060000
+#error "pickle5 needs CPython 3.6 or later"
+#endif
+#ifdef PYPY_VERSION
+#error "the C engine is for CPython; PyPy uses the Python half"
+#endif
+
+/* 3.14: the protocol that is written by default.  What the default writes, the interpreter's own reader can read. */
+#if PY_VERSION_HEX >= 0x030E0000
+#define P5_DEFAULT_PROTOCOL 5
+#else
+#define P5_DEFAULT_PROTOCOL 4
+#endif
+
+/* 3.14: the interpreter guards the C stack while it hashes nested tuples. */
+#if PY_VERSION_HEX >= 0x030E0000
+#define P5_HASH_MAY_OVERFLOW 0
+#else
+#define P5_HASH_MAY_OVERFLOW 1
+#endif
+
+/* 3.13: builds without the GIL.  There a reference count says little and containers need critical sections. */
+#ifdef Py_GIL_DISABLED
+#define P5_FREE_THREADED 1
+#define P5_LIST_LAYOUT_KNOWN 0
+#else
+#define P5_FREE_THREADED 0
+#define P5_LIST_LAYOUT_KNOWN 1
+#endif
+
+#if PY_VERSION_HEX < 0x030D0000
+#define Py_BEGIN_CRITICAL_SECTION(op) {
+#define Py_END_CRITICAL_SECTION() }
+#endif
+
+/* 3.13: attributes and items that may be missing: 1 found, 0 missing (no exception set), -1 error. */
+#if PY_VERSION_HEX < 0x030D0000
+static inline int
+PyObject_GetOptionalAttr(PyObject *obj, PyObject *name, PyObject **result)
+{
+#if PY_VERSION_HEX >= 0x03070000
+    return _PyObject_LookupAttr(obj, name, result);
+#else
+    *result = PyObject_GetAttr(obj, name);
+    if (*result != NULL)
+        return 1;
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+        return -1;
+    PyErr_Clear();
+    return 0;
+#endif
+}
+
+static inline int
+PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **result)
+{
+    *result = PyDict_GetItemWithError(dict, key);
+    if (*result != NULL) {
+        Py_INCREF(*result);
+        return 1;
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static inline int
+PyMapping_GetOptionalItem(PyObject *obj, PyObject *key, PyObject **result)
+{
+    *result = PyObject_GetItem(obj, key);
+    if (*result != NULL)
+        return 1;
+    if (!PyErr_ExceptionMatches(PyExc_KeyError))
+        return -1;
+    PyErr_Clear();
+    return 0;
+}
+
+static inline PyObject *
+PyList_GetItemRef(PyObject *list, Py_ssize_t i)
+{
+    PyObject *item = PyList_GetItem(list, i);
+    Py_XINCREF(item);
+    return item;
+}
+#endif
+
+/* 3.13: _PyLong_AsByteArray takes a fifth argument (raise on overflow). */
+static inline int
+P5_Long_AsByteArray(PyObject *value, unsigned char *bytes, size_t size, int little_endian, int is_signed)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return _PyLong_AsByteArray((PyLongObject *)value, bytes, size, little_endian, is_signed, 1);
+#else
+    return _PyLong_AsByteArray((PyLongObject *)value, bytes, size, little_endian, is_signed);
+#endif
+}
+
+/* 3.12: the layout of int.  sign is -1, 0 or 1; digits are the magnitude, least significant first. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define P5_LONG_NDIGITS(op) ((Py_ssize_t)(((PyLongObject *)(op))->long_value.lv_tag >> 3))
+#define P5_LONG_SIGN(op) (1 - (int)(((PyLongObject *)(op))->long_value.lv_tag & 3))
+#define P5_LONG_DIGIT(op, i) (((PyLongObject *)(op))->long_value.ob_digit[i])
+#else
+#if PY_VERSION_HEX < 0x030B0000
+#include <longintrepr.h>
+#endif
+#define P5_LONG_SIGNED_SIZE(op) (((PyVarObject *)(op))->ob_size)
+#define P5_LONG_NDIGITS(op) (P5_LONG_SIGNED_SIZE(op) < 0 ? -P5_LONG_SIGNED_SIZE(op) : P5_LONG_SIGNED_SIZE(op))
+#define P5_LONG_SIGN(op) (P5_LONG_SIGNED_SIZE(op) < 0 ? -1 : P5_LONG_SIGNED_SIZE(op) > 0)
+#define P5_LONG_DIGIT(op, i) (((PyLongObject *)(op))->ob_digit[i])
+#endif
+
+/* 3.12: subinterpreters with a GIL of their own, and a collector that runs in the eval loop only.  Before, an
+   allocation may start a collection, and with it run finalizers. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define P5_ALLOCATION_MAY_COLLECT 0
+#define P5_MODULE_INTERPRETERS_SLOT {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#else
+#define P5_ALLOCATION_MAY_COLLECT 1
+#define P5_MODULE_INTERPRETERS_SLOT
+#endif
+
+/* 3.12: a version tag other than 0 is valid; before, a flag says so.  0 where there is none. */
+static inline unsigned int
+P5_TypeVersion(PyTypeObject *type)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (!PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG))
+        return 0;
+#endif
+    return type->tp_version_tag;
+}
+
+/* 3.11: instances may keep their attributes without a dict, which is made when it is asked for.  A new reference to the
+   instance's dict, or NULL without an exception where it has none or (before 3.11) none yet. */
+static inline PyObject *
+P5_InstanceDict(PyObject *obj)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    if (Py_TYPE(obj)->tp_dictoffset == 0)
+        return NULL;
+    return PyObject_GenericGetDict(obj, NULL);
+#else
+    PyObject **slot = _PyObject_GetDictPtr(obj);
+    PyObject *dict = slot == NULL ? NULL : *slot;
+    Py_XINCREF(dict);
+    return dict;
+#endif
+}
+
+/* 3.12: the pending exception as one object. */
+#if PY_VERSION_HEX < 0x030C0000
+static inline PyObject *
+PyErr_GetRaisedException(void)
+{
+    PyObject *type = NULL, *value = NULL, *traceback = NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == NULL)
+        return NULL;
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        PyException_SetTraceback(value, traceback);
+        Py_DECREF(traceback);
+    }
+    Py_DECREF(type);
+    return value;
+}
+
+static inline void
+PyErr_SetRaisedException(PyObject *value)
+{
+    PyObject *type = (PyObject *)Py_TYPE(value);
+    Py_INCREF(type);
+    PyErr_Restore(type, value, PyException_GetTraceback(value));
+}
+#endif
+
+/* 3.10: small helpers that return or store new references. */
+#if PY_VERSION_HEX < 0x030A0000
+static inline PyObject *
+P5_NewRef(PyObject *op)
+{
+    Py_INCREF(op);
+    return op;
+}
+static inline PyObject *
+P5_XNewRef(PyObject *op)
+{
+    Py_XINCREF(op);
+    return op;
+}
+#define Py_NewRef(op) P5_NewRef((PyObject *)(op))
+#define Py_XNewRef(op) P5_XNewRef((PyObject *)(op))
+
+static inline int
+PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
+{
+    Py_XINCREF(value);
+    if (PyModule_AddObject(module, name, value) < 0) {
+        Py_XDECREF(value);
+        return -1;
+    }
+    return 0;
+}
+#endif
+#ifndef Py_TPFLAGS_IMMUTABLETYPE
+#define Py_TPFLAGS_IMMUTABLETYPE 0
+#endif
+/* 3.10: types that nobody can put attributes on. */
+#ifndef Py_TPFLAGS_IMMUTABLETYPE
+#define Py_TPFLAGS_IMMUTABLETYPE 0
+#endif
+#ifndef Py_TPFLAGS_DISALLOW_INSTANTIATION
+#define Py_TPFLAGS_DISALLOW_INSTANTIATION 0
+#define P5_FORBID_NEW(type) ((type)->tp_new = NULL)
+#else
+#define P5_FORBID_NEW(type) ((void)(type))
+#endif
+
+#ifndef Py_SETREF
+#define Py_SETREF(op, value) do { PyObject *_old = (PyObject *)(op); (op) = (value); Py_DECREF(_old); } while (0)
+#endif
+#ifndef Py_XSETREF
+#define Py_XSETREF(op, value) do { PyObject *_old = (PyObject *)(op); (op) = (value); Py_XDECREF(_old); } while (0)
+#endif
+#ifndef Py_UNREACHABLE
+#define Py_UNREACHABLE() abort()
+#endif
+#ifndef Py_SET_SIZE
+#define Py_SET_SIZE(op, size) (((PyVarObject *)(op))->ob_size = (size))
+#endif
+#ifndef Py_IS_TYPE
+#define Py_IS_TYPE(op, type) (Py_TYPE(op) == (type))
+#endif
+
+/* 3.9 (and 3.8 under a private name): calls with an array of arguments.  `args` is never written to. */
+static inline PyObject *
+P5_Call(PyObject *callable, PyObject *const *args, Py_ssize_t nargs)
+{
+#if PY_VERSION_HEX >= 0x03090000
+    return PyObject_Vectorcall(callable, args, (size_t)nargs, NULL);
+#elif PY_VERSION_HEX >= 0x03080000
+    return _PyObject_Vectorcall(callable, args, (size_t)nargs, NULL);
+#else
+    return _PyObject_FastCallDict(callable, (PyObject **)args, nargs, NULL);
+#endif
+}
+
+#if PY_VERSION_HEX < 0x03090000
+#define PyObject_CallNoArgs(callable) P5_Call((callable), NULL, 0)
+static inline PyObject *
+PyObject_CallOneArg(PyObject *callable, PyObject *arg)
+{
+    return P5_Call(callable, &arg, 1);
+}
+#endif
+
+/* 3.9: a heap type leads to its module; before, p5_link_type() in state.c leaves a capsule in the type's dict. */
+#if PY_VERSION_HEX >= 0x03090000
+#define P5_TYPES_KNOW_MODULE 1
+#else
+#define P5_TYPES_KNOW_MODULE 0
+#endif
+
+/* 3.9: traverse visits the type of an instance of a heap type. */
+#if PY_VERSION_HEX >= 0x03090000
+#define P5_VISIT_TYPE(self) Py_VISIT(Py_TYPE(self))
+#else
+#define P5_VISIT_TYPE(self) ((void)(self))
+#endif
+
+/* 3.9: type specs take buffer slots and a weak reference offset; before, the members are set on the finished type. */
+#if PY_VERSION_HEX >= 0x03090000
+#define P5_SPEC_HAS_BUFFERS 1
+#else
+#define P5_SPEC_HAS_BUFFERS 0
+#endif
+
+/* 3.8: PickleBuffer is the interpreter's own. */
+#if PY_VERSION_HEX >= 0x03080000
+#define P5_OWN_PICKLEBUFFER 0
+#else
+#define P5_OWN_PICKLEBUFFER 1
+#endif
+
+/* 3.8: an instance owns its type also when a Python subclass's dealloc runs ours; before, that one lets it go itself. */
+#if PY_VERSION_HEX >= 0x03080000
+#define P5_DEALLOC_OWNS_TYPE(type, dealloc) 1
+#else
+#define P5_DEALLOC_OWNS_TYPE(type, dealloc) ((type)->tp_dealloc == (dealloc))
+#endif
+
+/* 3.8: audit events. */
+#if PY_VERSION_HEX >= 0x03080000
+#define P5_Audit(...) PySys_Audit(__VA_ARGS__)
+#else
+#define P5_Audit(...) 0
+#endif
+
+/* 3.9: the module's init function is visible whatever the compiler's default. */
+#if PY_VERSION_HEX < 0x03090000 && (defined(__GNUC__) || defined(__clang__))
+#define P5_INIT_FUNC __attribute__((visibility("default"))) PyMODINIT_FUNC
+#else
+#define P5_INIT_FUNC PyMODINIT_FUNC
+#endif
+
+/* 3.7: the size of a dict as a macro. */
+#ifndef PyDict_GET_SIZE
+#define PyDict_GET_SIZE(dict) (((PyDictObject *)(dict))->ma_used)
+#endif
+
+/* 3.7: METH_FASTCALL gained METH_KEYWORDS and a const array; on 3.6 it always takes keywords. */
+#if PY_VERSION_HEX >= 0x03070000
+#define P5_METH_FASTCALL (METH_FASTCALL | METH_KEYWORDS)
+typedef PyObject *const *P5_Args;
+#else
+#define P5_METH_FASTCALL METH_FASTCALL
+typedef PyObject **P5_Args;
+#endif
+
+/* A C function of any signature as a method table wants it: the cast that every compiler accepts. */
+#define P5_CFUNCTION(f) ((PyCFunction)(void (*)(void))(f))
+
+/* Strings are always ready from 3.12; before, a legacy string must be made so first.  0 or -1. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define P5_Unicode_Ready(op) 0
+#else
+#define P5_Unicode_Ready(op) PyUnicode_READY(op)
+#endif
+
+/* How many references an object has, where that proves anything (see memo.c): 1 means that exactly one edge owns it.
+   A build without the GIL keeps counts apart per thread, so nothing is ever unique there. */
+#if P5_FREE_THREADED
+#define P5_IS_UNIQUE(op) ((void)(op), 0)
+#else
+#define P5_IS_UNIQUE(op) (Py_REFCNT(op) == 1)
+#endif
+
+/* Are the keys of this dict shared with other dicts?  Then a key's count says nothing about this edge. */
+#define P5_DICT_SHARES_KEYS(dict) (((PyDictObject *)(dict))->ma_values != NULL)
+
+#endif

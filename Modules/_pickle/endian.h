@@ -1,0 +1,75 @@
+/* endian.h - fixed-width numbers as pickle spells them: little-endian, but for floats, which are big-endian.
+   memcpy and shifts only, so alignment and the machine's own byte order do not matter; compilers make one
+   instruction of each. */
+#ifndef P5_ENDIAN_H
+#define P5_ENDIAN_H
+
+#include "compat.h"
+#include "macros.h"
+
+static ALWAYS_INLINE void
+put_u16le(unsigned char *p, uint32_t v)
+{
+    p[0] = (unsigned char)v;
+    p[1] = (unsigned char)(v >> 8);
+}
+
+static ALWAYS_INLINE void
+put_u32le(unsigned char *p, uint32_t v)
+{
+    p[0] = (unsigned char)v;
+    p[1] = (unsigned char)(v >> 8);
+    p[2] = (unsigned char)(v >> 16);
+    p[3] = (unsigned char)(v >> 24);
+}
+
+static ALWAYS_INLINE void
+put_u64le(unsigned char *p, uint64_t v)
+{
+    put_u32le(p, (uint32_t)v);
+    put_u32le(p + 4, (uint32_t)(v >> 32));
+}
+
+static ALWAYS_INLINE uint32_t
+get_u16le(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+static ALWAYS_INLINE uint32_t
+get_u32le(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static ALWAYS_INLINE uint64_t
+get_u64le(const unsigned char *p)
+{
+    return (uint64_t)get_u32le(p) | (uint64_t)get_u32le(p + 4) << 32;
+}
+
+/* IEEE 754 doubles through their bits.  Every machine CPython runs on has them, and its integers and floats share one
+   byte order. */
+static ALWAYS_INLINE void
+put_f64be(unsigned char *p, double value)
+{
+    uint64_t v;
+    int i;
+    memcpy(&v, &value, 8);
+    for (i = 0; i < 8; i++)
+        p[i] = (unsigned char)(v >> (56 - 8 * i));
+}
+
+static ALWAYS_INLINE double
+get_f64be(const unsigned char *p)
+{
+    uint64_t v = 0;
+    double value;
+    int i;
+    for (i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+    memcpy(&value, &v, 8);
+    return value;
+}
+
+#endif

@@ -1,0 +1,201 @@
+/* find_class.c - globals: from names to objects. */
+#include "unpickler.h"
+
+/* Python 2's name for something, by the tables of fix_imports.  Both are replaced where the tables say so. */
+static int
+map_names(State *st, PyObject **module_name, PyObject **name)
+{
+    PyObject *key = NULL, *pair = NULL, *mapped = NULL;
+    int found;
+
+    key = PyTuple_Pack(2, *module_name, *name);
+    if (key == NULL)
+        return -1;
+    found = PyDict_GetItemRef(st->names_2to3, key, &pair);
+    Py_DECREF(key);
+    if (found < 0)
+        return -1;
+    if (found) {
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2)
+            fail(PyExc_RuntimeError, "_compat_pickle.NAME_MAPPING values should be 2-tuples, not %.200s",
+                 Py_TYPE(pair)->tp_name);
+        else if (!PyUnicode_Check(PyTuple_GET_ITEM(pair, 0)) || !PyUnicode_Check(PyTuple_GET_ITEM(pair, 1)))
+            fail(PyExc_RuntimeError, "_compat_pickle.NAME_MAPPING values should be pairs of str, not (%.200s, %.200s)",
+                 Py_TYPE(PyTuple_GET_ITEM(pair, 0))->tp_name, Py_TYPE(PyTuple_GET_ITEM(pair, 1))->tp_name);
+        else {
+            Py_SETREF(*module_name, Py_NewRef(PyTuple_GET_ITEM(pair, 0)));
+            Py_SETREF(*name, Py_NewRef(PyTuple_GET_ITEM(pair, 1)));
+            Py_DECREF(pair);
+            return 0;
+        }
+        Py_DECREF(pair);
+        return -1;
+    }
+    found = PyDict_GetItemRef(st->imports_2to3, *module_name, &mapped);
+    if (found <= 0)
+        return found;
+    if (!PyUnicode_Check(mapped)) {
+        fail(PyExc_RuntimeError, "_compat_pickle.IMPORT_MAPPING values should be strings, not %.200s",
+             Py_TYPE(mapped)->tp_name);
+        Py_DECREF(mapped);
+        return -1;
+    }
+    Py_SETREF(*module_name, mapped);
+    return 0;
+}
+
+/* An attribute of a module; below protocol 4 a dot in the name means nothing. */
+static PyObject *
+get_global(Unpickler *u, PyObject *module, PyObject *module_name, PyObject *name)
+{
+    PyObject *value;
+    Py_ssize_t dot;
+
+    if (u->protocol < 4 || !PyUnicode_Check(name))
+        return PyObject_GetAttr(module, name);
+    dot = PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), 1);
+    if (dot == -2)
+        return NULL;
+    if (dot == -1)
+        return PyObject_GetAttr(module, name);
+    value = walk_dotted(module, name, NULL);
+    if (value == NULL && PyErr_ExceptionMatches(PyExc_Exception))
+        fail_from(PyExc_AttributeError, "Can't resolve path %R on module %R", name, module_name);
+    return value;
+}
+
+ROOM PyObject *
+find_class(Unpickler *u, PyObject *module_name, PyObject *name)
+{
+    PyObject *module = NULL, *value = NULL;
+
+    if (P5_Audit("pickle.find_class", "OO", module_name, name) < 0)
+        return NULL;
+    Py_INCREF(module_name);
+    Py_INCREF(name);
+    if (u->protocol < 3 && u->fix_imports && map_names(u->st, &module_name, &name) < 0)
+        goto done;
+    module = PyImport_Import(module_name);
+    if (module != NULL)
+        value = get_global(u, module, module_name, name);
+done:
+    Py_XDECREF(module);
+    Py_DECREF(module_name);
+    Py_DECREF(name);
+    return value;
+}
+
+ROOM PyObject *
+find_global(Unpickler *u, PyObject *module_name, PyObject *name)
+{
+    PyObject *method, *value, *args[2];
+
+    if (LIKELY(u->object == NULL))
+        return find_class(u, module_name, name);
+    method = PyObject_GetAttr(u->object, u->st->s_find_class);
+    if (method == NULL)
+        return NULL;
+    args[0] = module_name;
+    args[1] = name;
+    value = P5_Call(method, args, 2);
+    Py_DECREF(method);
+    return value;
+}
+
+/* One of the two lines of GLOBAL, as str. */
+static PyObject *
+read_name(Unpickler *u)
+{
+    const unsigned char *line;
+    Py_ssize_t length;
+
+    if (reader_line(&u->in, &line, &length) < 0)
+        return NULL;
+    if (length < 2) {
+        reader_truncated(&u->in);
+        return NULL;
+    }
+    return PyUnicode_DecodeUTF8((const char *)line, length - 1, "strict");
+}
+
+ROOM int
+load_global(Unpickler *u)
+{
+    PyObject *module_name, *name = NULL, *value = NULL;
+
+    module_name = read_name(u);
+    if (module_name == NULL)
+        return -1;
+    name = read_name(u);
+    if (name != NULL)
+        value = find_global(u, module_name, name);
+    Py_XDECREF(name);
+    Py_DECREF(module_name);
+    return value == NULL ? -1 : stack_push(&u->stack, value);
+}
+
+ROOM int
+load_stack_global(Unpickler *u)
+{
+    PyObject **first = u->stack.top - 2, *value;
+
+    if (u->stack.top - u->stack.fence < 2)
+        return stack_underflow(u);
+    if (!PyUnicode_CheckExact(first[0]) || !PyUnicode_CheckExact(first[1]))
+        return load_fail(u, u->st->UnpicklingError, "STACK_GLOBAL requires str");
+    value = find_global(u, first[0], first[1]);
+    if (value == NULL)
+        return -1;
+    stack_cut(&u->stack, first);
+    return stack_push(&u->stack, value);
+}
+
+/* The object that an extension code stands for; found once, then kept in copyreg's cache. */
+static PyObject *
+find_extension(Unpickler *u, PyObject *code)
+{
+    State *st = u->st;
+    PyObject *pair = NULL, *value = NULL;
+    int found = PyDict_GetItemRef(st->extension_cache, code, &value);
+
+    if (found != 0)
+        return found < 0 ? NULL : value;
+    found = PyDict_GetItemRef(st->inverted_registry, code, &pair);
+    if (found < 0)
+        return NULL;
+    if (!found) {
+        load_fail(u, PyExc_ValueError, "unregistered extension code %S", code);
+        return NULL;
+    }
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyUnicode_Check(PyTuple_GET_ITEM(pair, 0))
+            || !PyUnicode_Check(PyTuple_GET_ITEM(pair, 1)))
+        load_fail(u, PyExc_ValueError, "_inverted_registry[%S] isn't a 2-tuple of strings", code);
+    else
+        value = find_global(u, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+    Py_DECREF(pair);
+    if (value != NULL && PyDict_SetItem(st->extension_cache, code, value) < 0)
+        Py_CLEAR(value);
+    return value;
+}
+
+ROOM int
+load_extension(Unpickler *u, int width)
+{
+    uint32_t number = 0;
+    PyObject *code, *value;
+    int i;
+
+    if (reader_need(&u->in, width) < 0)
+        return -1;
+    for (i = width; i-- > 0;)
+        number = number << 8 | u->in.pos[i];
+    u->in.pos += width;
+    if (number == 0 || number > INT32_MAX)
+        return load_fail(u, u->st->UnpicklingError, "EXT specifies code <= 0");
+    code = PyLong_FromLong((long)number);
+    if (code == NULL)
+        return -1;
+    value = find_extension(u, code);
+    Py_DECREF(code);
+    return value == NULL ? -1 : stack_push(&u->stack, value);
+}

@@ -1,0 +1,524 @@
+/* load.c - the unpickling machine: the loop over opcodes.
+
+   The loop keeps two things in locals, the next byte (p) and the top of the stack (top); everything else is in the
+   Unpickler.  SAVE writes them back, with the opcode's place in the pickle, before anything that looks at them is
+   called; RELOAD takes them again.  CALL does both around a function that carries out a whole opcode.
+
+   The bytes of an argument must be asked for: ARGUMENT(n) leaves n of them at p.  Most of the time that is one
+   comparison, for a frame, or all of a pickle in memory, is there at once.
+
+   Where the stack holds too little, and when anything else fails, control goes to `failed`, the only place that knows
+   how to say where in the pickle it happened.  What an opcode pushes comes through `value`. */
+#include "unpickler.h"
+#include "ascii.h"
+#include "endian.h"
+#include "opcodes.h"
+
+enum { NO_OPCODE = -1 };
+
+static const char *
+opcode_name(int opcode)
+{
+    switch (opcode) {
+#define X(name, byte, protocol) case byte: return #name;
+    OPCODES(X)
+#undef X
+    default: return "?";
+    }
+}
+
+/* Say where in the pickle it was.  What the engine raised itself says so in its text; exceptions of foreign code, and
+   the end of the input, which programs recognize by its text, get a note. */
+static void COLD
+say_where(Unpickler *u)
+{
+    const char *name = opcode_name(u->opcode);
+    Py_ssize_t where = u->opcode_offset;
+
+    if (u->opcode == NO_OPCODE)
+        add_note(u->st, "at byte %zd of the pickle", where);
+    else if (!u->raised && !u->in.raised)
+        add_note(u->st, "when unpickling: %s at byte %zd", name, where);
+    else if (name[0] == '?')
+        extend_message(" (at byte %zd)", where);
+    else
+        extend_message(" (%s at byte %zd)", name, where);
+    u->raised = u->in.raised = 0;
+}
+
+static int COLD
+bad_opcode(Unpickler *u, int opcode)
+{
+    if (opcode >= 0x20 && opcode <= 0x7e && opcode != '\'' && opcode != '\\')
+        return load_fail(u, u->st->UnpicklingError, "invalid load key, '%c'.", opcode);
+    return load_fail(u, u->st->UnpicklingError, "invalid load key, '\\x%02x'.", opcode);
+}
+
+static int COLD
+bad_protocol(Unpickler *u, int protocol)
+{
+    return load_fail(u, PyExc_ValueError, "unsupported pickle protocol: %d", protocol);
+}
+
+/* MEMOIZE and BINPUT where the memo has no free slot for it, or already has something there. */
+static int NOINLINE
+memoize_slowly(Unpickler *u, Py_ssize_t index)
+{
+    return unpickler_memo_put(&u->memo, index, u->stack.top[-1]);
+}
+
+#define SAVE() do { \
+        u->in.pos = p; \
+        u->stack.top = top; \
+        if (op != NULL) { \
+            u->opcode = *op; \
+            u->opcode_offset = u->in.offset + (op - u->in.base); \
+        } \
+    } while (0)
+#define RELOAD() (p = u->in.pos, top = u->stack.top, op = NULL)
+#define CALL(call) do { \
+        SAVE(); \
+        if (UNLIKELY((call) < 0)) \
+            goto failed; \
+        RELOAD(); \
+    } while (0)
+#define ARGUMENT(n) do { \
+        if (UNLIKELY(u->in.end - p < (Py_ssize_t)(n))) \
+            CALL(reader_need(&u->in, (n))); \
+    } while (0)
+/* At least n objects above the mark. */
+#define NEED(n) do { \
+        if (UNLIKELY(top - u->stack.fence < (n))) \
+            goto underflow; \
+    } while (0)
+#define PUSH(object) do { \
+        value = (object); \
+        if (UNLIKELY(top == u->stack.limit)) \
+            goto push_slowly; \
+        *top++ = value; \
+    } while (0)
+#define PUSH_NEW(object) do { \
+        value = (object); \
+        if (UNLIKELY(value == NULL)) \
+            goto fail; \
+        if (UNLIKELY(top == u->stack.limit)) \
+            goto push_slowly; \
+        *top++ = value; \
+    } while (0)
+
+#if P5_COMPUTED_GOTO
+#  define OPCODE(name) do_##name
+#  define DISPATCH() do { \
+        if (UNLIKELY(p == u->in.end)) \
+            goto refill; \
+        op = p; \
+        goto *targets[*p++]; \
+    } while (0)
+#else
+#  define OPCODE(name) case OP_##name
+#  define DISPATCH() goto next
+#endif
+
+#if P5_COMPUTED_GOTO
+/* The bytes between the opcodes, from .. to: the table of labels has no empty places. */
+#define NO_OPCODES(G) \
+    G(0x00, 0x27) G(0x2a, 0x2d) G(0x2f, 0x2f) G(0x33, 0x41) G(0x44, 0x45) G(0x48, 0x48) G(0x4f, 0x4f) \
+    G(0x57, 0x57) G(0x59, 0x5c) G(0x5e, 0x60) G(0x66, 0x66) G(0x6b, 0x6b) G(0x6d, 0x6e) G(0x76, 0x7c) \
+    G(0x7e, 0x7f) G(0x99, 0xff)
+
+/* Addresses of labels and ranges are GNU C: keep quiet about them under -pedantic. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#endif
+
+ROOM PyObject *
+run_machine(Unpickler *u)
+{
+#if P5_COMPUTED_GOTO
+    static const void *const targets[256] = {
+#define X(name, byte, protocol) [byte] = &&do_##name,
+        OPCODES(X)
+#undef X
+#define G(first, last) [first ... last] = &&do_unknown,
+        NO_OPCODES(G)
+#undef G
+    };
+#endif
+    const unsigned char *p = u->in.pos, *op = p;
+    PyObject **top = u->stack.top, *value = NULL;
+    Py_ssize_t n;
+
+    DISPATCH();
+refill:
+    u->in.pos = p;
+    u->stack.top = top;
+    u->opcode = NO_OPCODE;
+    u->opcode_offset = u->in.offset + (p - u->in.base);
+    if (reader_next(&u->in) < 0)
+        goto failed;
+    RELOAD();
+    op = p;
+#if P5_COMPUTED_GOTO
+    goto *targets[*p++];
+#else
+next:
+    if (UNLIKELY(p == u->in.end))
+        goto refill;
+    op = p;
+    switch (*p++) {
+#endif
+
+    OPCODE(NONE):
+        PUSH(Py_NewRef(Py_None));
+        DISPATCH();
+    OPCODE(NEWTRUE):
+        PUSH(Py_NewRef(Py_True));
+        DISPATCH();
+    OPCODE(NEWFALSE):
+        PUSH(Py_NewRef(Py_False));
+        DISPATCH();
+    OPCODE(BININT1):
+        ARGUMENT(1);
+        p += 1;
+        PUSH_NEW(PyLong_FromLong(p[-1]));
+        DISPATCH();
+    OPCODE(BININT2):
+        ARGUMENT(2);
+        p += 2;
+        PUSH_NEW(PyLong_FromLong((long)get_u16le(p - 2)));
+        DISPATCH();
+    OPCODE(BININT):
+        ARGUMENT(4);
+        p += 4;
+        PUSH_NEW(PyLong_FromLong((long)(int32_t)get_u32le(p - 4)));
+        DISPATCH();
+    OPCODE(LONG1):
+        ARGUMENT(1);
+        n = *p++;
+        ARGUMENT(n);
+        p += n;
+        PUSH_NEW(decode_int(p - n, n));
+        DISPATCH();
+    OPCODE(BINFLOAT):
+        ARGUMENT(8);
+        p += 8;
+        PUSH_NEW(PyFloat_FromDouble(get_f64be(p - 8)));
+        DISPATCH();
+
+    OPCODE(SHORT_BINUNICODE):
+        ARGUMENT(1);
+        n = *p++;
+        ARGUMENT(n);
+        p += n;
+        PUSH_NEW(new_text(p - n, n));
+        DISPATCH();
+    OPCODE(BINUNICODE):
+        /* A long one goes the other way, which asks the file for no more than it has. */
+        if (UNLIKELY(u->in.end - p < 4 || u->in.end - p - 4 < (Py_ssize_t)get_u32le(p)
+                     || (Py_ssize_t)get_u32le(p) < 0)) {
+            CALL(load_counted_unicode(u, 4));
+            DISPATCH();
+        }
+        n = (Py_ssize_t)get_u32le(p);
+        p += 4 + n;
+        PUSH_NEW(new_text(p - n, n));
+        DISPATCH();
+    OPCODE(BINUNICODE8):
+        CALL(load_counted_unicode(u, 8));
+        DISPATCH();
+    OPCODE(SHORT_BINBYTES):
+        if (UNLIKELY(u->in.end - p < 1 || u->in.end - p - 1 < *p)) {
+            CALL(load_counted_bytes(u, 1));
+            DISPATCH();
+        }
+        n = *p;
+        p += 1 + n;
+        PUSH_NEW(PyBytes_FromStringAndSize((const char *)p - n, n));
+        DISPATCH();
+    OPCODE(BINBYTES):
+        CALL(load_counted_bytes(u, 4));
+        DISPATCH();
+    OPCODE(BINBYTES8):
+        CALL(load_counted_bytes(u, 8));
+        DISPATCH();
+    OPCODE(BYTEARRAY8):
+        CALL(load_bytearray8(u));
+        DISPATCH();
+    OPCODE(SHORT_BINSTRING):
+        CALL(load_counted_string(u, 1));
+        DISPATCH();
+    OPCODE(BINSTRING):
+        CALL(load_counted_string(u, 4));
+        DISPATCH();
+
+    OPCODE(MEMOIZE):
+        NEED(1);
+        n = u->memo.count;
+        if (UNLIKELY((size_t)n >= (size_t)u->memo.limit || u->memo.slots[n] != NULL)) {
+            CALL(memoize_slowly(u, n));
+            DISPATCH();
+        }
+        u->memo.slots[n] = Py_NewRef(top[-1]);
+        u->memo.count = n + 1;
+        DISPATCH();
+    OPCODE(BINPUT):
+        ARGUMENT(1);
+        NEED(1);
+        n = *p++;
+    put:
+        if (UNLIKELY((size_t)n >= (size_t)u->memo.limit || u->memo.slots[n] != NULL)) {
+            CALL(memoize_slowly(u, n));
+            DISPATCH();
+        }
+        u->memo.slots[n] = Py_NewRef(top[-1]);
+        u->memo.count++;
+        DISPATCH();
+    OPCODE(LONG_BINPUT):
+        ARGUMENT(4);
+        NEED(1);
+        n = (Py_ssize_t)get_u32le(p);
+        p += 4;
+        if (UNLIKELY(n < 0)) {
+            SAVE();
+            load_fail(u, PyExc_ValueError, "negative LONG_BINPUT argument");
+            goto failed;
+        }
+        goto put;
+    OPCODE(BINGET):
+        ARGUMENT(1);
+        n = *p++;
+    get:
+        if (UNLIKELY((size_t)n >= (size_t)u->memo.limit || u->memo.slots[n] == NULL)) {
+            value = unpickler_memo_get(&u->memo, n);
+            if (value == NULL) {
+                SAVE();
+                memo_miss(u, n);
+                goto failed;
+            }
+            PUSH(Py_NewRef(value));
+            DISPATCH();
+        }
+        PUSH(Py_NewRef(u->memo.slots[n]));
+        DISPATCH();
+    OPCODE(LONG_BINGET):
+        ARGUMENT(4);
+        n = (Py_ssize_t)get_u32le(p);
+        p += 4;
+        goto get;
+    OPCODE(GET):
+        CALL(load_get(u));
+        DISPATCH();
+    OPCODE(PUT):
+        CALL(load_put(u));
+        DISPATCH();
+
+    OPCODE(MARK):
+        if (UNLIKELY(u->stack.mark_count == u->stack.mark_limit))
+            CALL(stack_grow_marks(&u->stack));
+        u->stack.marks[u->stack.mark_count++] = top - u->stack.base;
+        u->stack.fence = top;
+        DISPATCH();
+    OPCODE(EMPTY_TUPLE):
+        PUSH(Py_NewRef(u->st->empty_tuple));
+        DISPATCH();
+    OPCODE(EMPTY_LIST):
+        PUSH_NEW(PyList_New(0));
+        DISPATCH();
+    OPCODE(EMPTY_DICT):
+        PUSH_NEW(PyDict_New());
+        DISPATCH();
+    OPCODE(EMPTY_SET):
+        CALL(load_empty_set(u));
+        DISPATCH();
+    OPCODE(TUPLE1):
+        n = 1;
+        goto short_tuple;
+    OPCODE(TUPLE2):
+        n = 2;
+        goto short_tuple;
+    OPCODE(TUPLE3):
+        n = 3;
+    short_tuple:
+        NEED(n);
+        value = PyTuple_New(n);
+        if (UNLIKELY(value == NULL))
+            goto fail;
+        top -= n;
+        PyTuple_SET_ITEM(value, 0, top[0]);
+        if (n > 1)
+            PyTuple_SET_ITEM(value, 1, top[1]);
+        if (n > 2)
+            PyTuple_SET_ITEM(value, 2, top[2]);
+        *top++ = value;
+        DISPATCH();
+    OPCODE(TUPLE):
+        CALL(load_tuple(u));
+        DISPATCH();
+    OPCODE(LIST):
+        CALL(load_list(u));
+        DISPATCH();
+    OPCODE(DICT):
+        CALL(load_dict(u));
+        DISPATCH();
+    OPCODE(FROZENSET):
+        CALL(load_frozenset(u));
+        DISPATCH();
+    OPCODE(APPEND):
+        CALL(load_append(u));
+        DISPATCH();
+    OPCODE(APPENDS):
+        CALL(load_appends(u));
+        DISPATCH();
+    OPCODE(SETITEM):
+        CALL(load_setitem(u));
+        DISPATCH();
+    OPCODE(SETITEMS):
+        CALL(load_setitems(u));
+        DISPATCH();
+    OPCODE(ADDITEMS):
+        CALL(load_additems(u));
+        DISPATCH();
+
+    OPCODE(POP):
+        if (top > u->stack.fence) {
+            value = *--top;
+            SAVE();
+            Py_DECREF(value);
+            DISPATCH();
+        }
+        if (u->stack.mark_count == 0)
+            goto underflow;
+        stack_pop_mark(&u->stack);
+        DISPATCH();
+    OPCODE(POP_MARK):
+        SAVE();
+        if (u->stack.mark_count == 0) {
+            no_mark(u);
+            goto failed;
+        }
+        stack_cut(&u->stack, stack_pop_mark(&u->stack));
+        RELOAD();
+        DISPATCH();
+    OPCODE(DUP):
+        NEED(1);
+        PUSH(Py_NewRef(top[-1]));
+        DISPATCH();
+
+    OPCODE(GLOBAL):
+        CALL(load_global(u));
+        DISPATCH();
+    OPCODE(STACK_GLOBAL):
+        CALL(load_stack_global(u));
+        DISPATCH();
+    OPCODE(EXT1):
+        CALL(load_extension(u, 1));
+        DISPATCH();
+    OPCODE(EXT2):
+        CALL(load_extension(u, 2));
+        DISPATCH();
+    OPCODE(EXT4):
+        CALL(load_extension(u, 4));
+        DISPATCH();
+    OPCODE(REDUCE):
+        CALL(load_reduce(u));
+        DISPATCH();
+    OPCODE(NEWOBJ):
+        CALL(load_newobj(u));
+        DISPATCH();
+    OPCODE(NEWOBJ_EX):
+        CALL(load_newobj_ex(u));
+        DISPATCH();
+    OPCODE(INST):
+        CALL(load_inst(u));
+        DISPATCH();
+    OPCODE(OBJ):
+        CALL(load_obj(u));
+        DISPATCH();
+    OPCODE(BUILD):
+        CALL(load_build(u));
+        DISPATCH();
+    OPCODE(PERSID):
+        CALL(load_persid(u));
+        DISPATCH();
+    OPCODE(BINPERSID):
+        CALL(load_binpersid(u));
+        DISPATCH();
+    OPCODE(NEXT_BUFFER):
+        CALL(load_next_buffer(u));
+        DISPATCH();
+    OPCODE(READONLY_BUFFER):
+        CALL(load_readonly_buffer(u));
+        DISPATCH();
+
+    OPCODE(INT):
+        CALL(load_int(u));
+        DISPATCH();
+    OPCODE(LONG):
+        CALL(load_long(u));
+        DISPATCH();
+    OPCODE(LONG4):
+        CALL(load_counted_long(u, 4));
+        DISPATCH();
+    OPCODE(FLOAT):
+        CALL(load_float(u));
+        DISPATCH();
+    OPCODE(STRING):
+        CALL(load_string(u));
+        DISPATCH();
+    OPCODE(UNICODE):
+        CALL(load_unicode(u));
+        DISPATCH();
+
+    OPCODE(PROTO):
+        ARGUMENT(1);
+        n = *p++;
+        if (UNLIKELY(n > HIGHEST_PROTOCOL)) {
+            SAVE();
+            bad_protocol(u, (int)n);
+            goto failed;
+        }
+        u->protocol = (int)n;
+        DISPATCH();
+    OPCODE(FRAME):
+        ARGUMENT(8);
+        p += 8;
+        CALL(reader_frame(&u->in, get_u64le(p - 8)));
+        DISPATCH();
+    OPCODE(STOP):
+        NEED(1);
+        value = *--top;
+        SAVE();
+        return value;
+
+#if P5_COMPUTED_GOTO
+    do_unknown:
+#else
+    default:
+#endif
+        SAVE();
+        bad_opcode(u, p[-1]);
+        goto failed;
+#if !P5_COMPUTED_GOTO
+    }
+#endif
+
+push_slowly:
+    SAVE();
+    if (stack_push(&u->stack, value) < 0)
+        goto failed;
+    RELOAD();
+    DISPATCH();
+underflow:
+    SAVE();
+    stack_underflow(u);
+    goto failed;
+fail:
+    SAVE();
+failed:
+    say_where(u);
+    return NULL;
+}
+
+#if P5_COMPUTED_GOTO
+#pragma GCC diagnostic pop
+#endif

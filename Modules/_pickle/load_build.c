@@ -1,0 +1,129 @@
+/* load_build.c - BUILD: giving an instance its state. */
+#include "unpickler.h"
+
+/* Steps through a state that foreign code may change meanwhile: no more steps than it had items at first, and own
+   references to what is in hand. */
+typedef struct {
+    PyObject *dict;
+    Py_ssize_t position;
+    Py_ssize_t left;
+    PyObject *key;
+    PyObject *value;
+} StateWalk;
+
+static void
+begin_state(StateWalk *walk, PyObject *dict)
+{
+    walk->dict = dict;
+    walk->position = 0;
+    walk->left = PyDict_Size(dict);
+    walk->key = walk->value = NULL;
+}
+
+static int
+next_in_state(StateWalk *walk)
+{
+    Py_CLEAR(walk->key);
+    Py_CLEAR(walk->value);
+    if (walk->left-- <= 0 || !PyDict_Next(walk->dict, &walk->position, &walk->key, &walk->value))
+        return 0;
+    Py_INCREF(walk->key);
+    Py_INCREF(walk->value);
+    return 1;
+}
+
+static int
+end_state(StateWalk *walk)
+{
+    Py_CLEAR(walk->key);
+    Py_CLEAR(walk->value);
+    return -1;
+}
+
+/* Items of the state become items of the instance's __dict__, whatever the class says about attributes of that name. */
+static int
+update_instance_dict(Unpickler *u, PyObject *instance, PyObject *state)
+{
+    StateWalk walk;
+    PyObject *dict = PyObject_GetAttr(instance, u->st->s___dict__);
+    int set;
+
+    if (dict == NULL)
+        return -1;
+    begin_state(&walk, state);
+    while (next_in_state(&walk)) {
+        if (PyUnicode_CheckExact(walk.key))
+            PyUnicode_InternInPlace(&walk.key);
+        set = check_hash_depth(u, walk.key);
+        if (set == 0)
+            set = PyDict_CheckExact(dict) ? PyDict_SetItem(dict, walk.key, walk.value)
+                                          : PyObject_SetItem(dict, walk.key, walk.value);
+        if (set < 0) {
+            Py_DECREF(dict);
+            return end_state(&walk);
+        }
+    }
+    Py_DECREF(dict);
+    return 0;
+}
+
+static int
+set_slots(PyObject *instance, PyObject *state)
+{
+    StateWalk walk;
+
+    begin_state(&walk, state);
+    while (next_in_state(&walk)) {
+        if (PyObject_SetAttr(instance, walk.key, walk.value) < 0)
+            return end_state(&walk);
+    }
+    return 0;
+}
+
+static int
+apply_state(Unpickler *u, PyObject *instance, PyObject *state)
+{
+    PyObject *slots = NULL;
+
+    if (PyTuple_Check(state) && PyTuple_GET_SIZE(state) == 2) {
+        slots = PyTuple_GET_ITEM(state, 1);
+        state = PyTuple_GET_ITEM(state, 0);
+    }
+    if (state != Py_None) {
+        if (!PyDict_Check(state))
+            return load_fail(u, u->st->UnpicklingError, "state is not a dictionary");
+        if (update_instance_dict(u, instance, state) < 0)
+            return -1;
+    }
+    if (slots != NULL) {
+        if (!PyDict_Check(slots))
+            return load_fail(u, u->st->UnpicklingError, "slot state is not a dictionary");
+        return set_slots(instance, slots);
+    }
+    return 0;
+}
+
+/* The stack owns the instance and the state until it is all done. */
+ROOM int
+load_build(Unpickler *u)
+{
+    PyObject **first = u->stack.top - 2, *setstate = NULL, *result;
+    int found;
+
+    if (u->stack.top - u->stack.fence < 2)
+        return stack_underflow(u);
+    found = PyObject_GetOptionalAttr(first[0], u->st->s___setstate__, &setstate);
+    if (found < 0)
+        return -1;
+    if (found) {
+        result = PyObject_CallOneArg(setstate, first[1]);
+        Py_DECREF(setstate);
+        if (result == NULL)
+            return -1;
+        Py_DECREF(result);
+    }
+    else if (apply_state(u, first[0], first[1]) < 0)
+        return -1;
+    stack_cut(&u->stack, first + 1);
+    return 0;
+}

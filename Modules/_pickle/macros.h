@@ -1,0 +1,55 @@
+/* macros.h - what the compiler offers, under one name each. */
+#ifndef P5_MACROS_H
+#define P5_MACROS_H
+
+/* Functions shared between rooms: private to the one translation unit of the normal build, hidden symbols when each
+   room is compiled alone (make rooms). */
+#ifdef P5_ROOM_ALONE
+#  if defined(__GNUC__) || defined(__clang__)
+#    define ROOM extern __attribute__((visibility("hidden")))
+#  else
+#    define ROOM extern
+#  endif
+#else
+#  define ROOM static
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#  define LIKELY(x) __builtin_expect(!!(x), 1)
+#  define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#  define COLD __attribute__((noinline, cold))
+#  define NOINLINE __attribute__((noinline))
+#  define ALWAYS_INLINE inline __attribute__((always_inline))
+#  define UNUSED __attribute__((unused))
+#  define P5_COMPUTED_GOTO 1
+#elif defined(_MSC_VER)
+#  define LIKELY(x) (x)
+#  define UNLIKELY(x) (x)
+#  define COLD __declspec(noinline)
+#  define NOINLINE __declspec(noinline)
+#  define ALWAYS_INLINE __forceinline
+#  define UNUSED
+#  define P5_COMPUTED_GOTO 0
+#else
+#  define LIKELY(x) (x)
+#  define UNLIKELY(x) (x)
+#  define COLD
+#  define NOINLINE
+#  define ALWAYS_INLINE inline
+#  define UNUSED
+#  define P5_COMPUTED_GOTO 0
+#endif
+
+/* P5_ASSERT: on in a debug build of the engine or of the interpreter, nothing otherwise. */
+#if defined(PICKLE5_DEBUG) || defined(Py_DEBUG)
+#  include <stdio.h>
+#  include <stdlib.h>
+#  define P5_ASSERT(x) ((x) ? (void)0 : \
+        (fprintf(stderr, "pickle5: %s:%d: %s\n", __FILE__, __LINE__, #x), abort()))
+#  define P5_DEBUG 1
+#else
+#  define P5_ASSERT(x) ((void)0)
+#  define P5_DEBUG 0
+#endif
+
+#endif

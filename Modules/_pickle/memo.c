@@ -1,0 +1,355 @@
+/* memo.c - the memo of a pickler, built late.
+
+   Every str, bytes, container and instance takes a memo number, yet almost none is ever met again.  An object whose
+   reference count is 1 is owned by exactly one edge of the object graph, so no other edge leads to it, as long as no
+   foreign code runs.  Such an object gets its number by being appended to `objects` (the log); only objects that more
+   than one reference leads to are also entered in `index` (hashed).  Position in `objects` IS the memo number.
+
+   What makes it sound:
+
+   - Each logged object has our reference besides its edge's, so it never shows a count of 1 again, and its address is
+     never used for another object.  If it is met a second time it is looked up, and missed: so the only thing that can
+     go wrong is a miss.
+   - It can be met a second time only over a new edge, which foreign code made, or because its owner is walked twice.
+     Whatever runs foreign code makes the log stale (`foreign` is counted up).  A miss on a stale log first hashes the log and looks again
+     (memo_hash_log).  Each position is hashed at most once, so the worst case is what hashing everything would cost.
+   - An owner is walked twice when it takes its number after its contents and a cycle leads back to it while it is open:
+     tuples and frozensets (a reduce value means foreign code, hence a stale log).  A cycle needs a second edge to the
+     owner, so the owner was hashed, not logged.  Hence the rule: the children of a hashed tuple or frozenset are hashed
+     whatever their count, and so on down through tuples and frozensets; any other container is numbered before its
+     contents and ends the chain.
+   - Edges that own nothing (keys of dicts that share their keys table) and the root of a dump are always hashed.
+
+   In debug builds a miss on a log that is not stale scans the log: a hit there is a bug.
+
+   A memo that a user assigned may hold any numbers: `numbers` then maps positions to them. */
+#include "memo.h"
+
+ROOM void
+memo_init(Memo *memo)
+{
+    memset(memo, 0, offsetof(Memo, small));
+    memo->objects = memo->small;
+    memo->allocated = MEMO_SMALL;
+}
+
+ROOM void
+memo_clear(Memo *memo)
+{
+    PyObject **objects = memo->objects;
+    PyObject *small[MEMO_SMALL];
+    Py_ssize_t i, used = memo->used;
+    size_t foreign;
+
+    /* Letting an object go can run code that looks at this memo: empty it first. */
+    if (objects == memo->small) {
+        memcpy(small, memo->small, (size_t)used * sizeof(PyObject *));
+        objects = small;
+    }
+    PyMem_Free(memo->index);
+    PyMem_Free(memo->numbers);
+    foreign = memo->foreign + 1;
+    memo_init(memo);
+    memo->foreign = foreign;
+    for (i = 0; i < used; i++)
+        Py_XDECREF(objects[i]);
+    if (objects != small)
+        PyMem_Free(objects);
+}
+
+ROOM int
+memo_traverse(Memo *memo, visitproc visit, void *arg)
+{
+    Py_ssize_t i;
+
+    for (i = 0; i < memo->used; i++)
+        Py_VISIT(memo->objects[i]);
+    return 0;
+}
+
+ROOM size_t
+memo_sizeof(const Memo *memo)
+{
+    size_t size = 0;
+
+    if (memo->objects != memo->small)
+        size += (size_t)memo->allocated * sizeof(PyObject *);
+    if (memo->index != NULL)
+        size += (memo->mask + 1) * sizeof(uint32_t);
+    if (memo->numbers != NULL)
+        size += (size_t)memo->allocated * sizeof(Py_ssize_t);
+    return size;
+}
+
+/* Objects of one kilobyte of memory share 64 slots of the index, which keeps the caches warm; the kilobytes are
+   scattered, and each shuffles its slots its own way. */
+static ALWAYS_INLINE size_t
+slot_of(const Memo *memo, const PyObject *object)
+{
+    uint64_t address = (uint64_t)(uintptr_t)object;
+    uint64_t scattered = (address >> 10) * 0x9E3779B97F4A7C15u;
+    return (size_t)((scattered >> 32 << 6) ^ (address >> 4 & 63) ^ (scattered >> 58)) & memo->mask;
+}
+
+static Py_ssize_t
+find_slot(const Memo *memo, const PyObject *object, size_t *slot)
+{
+    size_t i;
+
+    for (i = slot_of(memo, object); memo->index[i] != 0; i = (i + 1) & memo->mask) {
+        if (memo->objects[memo->index[i] - 1] == object) {
+            *slot = i;
+            return (Py_ssize_t)memo->index[i] - 1;
+        }
+    }
+    *slot = i;
+    return -1;
+}
+
+#if P5_DEBUG
+static void
+check_not_logged(const Memo *memo, const PyObject *object)
+{
+    Py_ssize_t i;
+
+    if (memo_is_stale(memo) || P5_FREE_THREADED || memo->used - memo->log > 20000)
+        return;
+    for (i = memo->log; i < memo->used; i++)
+        P5_ASSERT(memo->objects[i] != object);
+}
+#endif
+
+ROOM Py_ssize_t
+memo_find(Memo *memo, PyObject *object)
+{
+    size_t slot;
+    Py_ssize_t position = memo->index == NULL ? -1 : find_slot(memo, object, &slot);
+
+    if (LIKELY(position < 0)) {
+#if P5_DEBUG
+        check_not_logged(memo, object);
+#endif
+    }
+    return position;
+}
+
+/* Room in the index for `entries` in all. */
+static int
+reserve_index(Memo *memo, size_t entries)
+{
+    size_t slots = memo->index == NULL ? 64 : memo->mask + 1, old_slots = slots, i, slot;
+    uint32_t *old = memo->index;
+
+    while (entries * 8 > slots * 5) {
+        if (slots > (size_t)PY_SSIZE_T_MAX / 16) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        slots *= 2;
+    }
+    if (old != NULL && slots == old_slots)
+        return 0;
+    memo->index = PyMem_Calloc(slots, sizeof(uint32_t));
+    if (memo->index == NULL) {
+        memo->index = old;
+        PyErr_NoMemory();
+        return -1;
+    }
+    memo->mask = slots - 1;
+    for (i = 0; old != NULL && i < old_slots; i++) {
+        if (old[i] != 0) {
+            find_slot(memo, memo->objects[old[i] - 1], &slot);
+            memo->index[slot] = old[i];
+        }
+    }
+    PyMem_Free(old);
+    return 0;
+}
+
+/* Enter a position in the index, which has room, unless its object is there already. */
+static void
+enter(Memo *memo, Py_ssize_t position)
+{
+    size_t slot;
+
+    if (memo->objects[position] == NULL || find_slot(memo, memo->objects[position], &slot) >= 0)
+        return;
+    memo->index[slot] = (uint32_t)position + 1;
+    memo->hashed++;
+}
+
+/* Positions are kept in 32 bits.  A pickle cannot refer to a larger number either (LONG_BINGET has four bytes). */
+static int
+check_range(const Memo *memo)
+{
+    if (UNLIKELY((uint64_t)memo->used >= UINT32_MAX))
+        return fail(PyExc_OverflowError, "too many objects for the memo of one pickle");
+    return 0;
+}
+
+ROOM int COLD
+memo_hash_log(Memo *memo)
+{
+    Py_ssize_t i;
+
+    if (check_range(memo) < 0 || reserve_index(memo, memo->hashed + (size_t)(memo->used - memo->log)) < 0)
+        return -1;
+    for (i = memo->log; i < memo->used; i++)
+        enter(memo, i);
+    memo->log = memo->used;
+    memo->foreign_hashed = memo->foreign;
+    return 0;
+}
+
+ROOM int COLD
+memo_grow(Memo *memo)
+{
+    Py_ssize_t allocated = memo->allocated * 2;
+    PyObject **objects;
+    Py_ssize_t *numbers;
+
+    if (memo->allocated > PY_SSIZE_T_MAX / 16) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (allocated > 1 << 20)
+        allocated = memo->allocated + memo->allocated / 4;
+    if (memo->numbers != NULL) {
+        numbers = PyMem_Realloc(memo->numbers, (size_t)allocated * sizeof(Py_ssize_t));
+        if (numbers == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        memo->numbers = numbers;
+    }
+    objects = PyMem_Realloc(memo->objects == memo->small ? NULL : memo->objects, (size_t)allocated * sizeof(PyObject *));
+    if (objects == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (memo->objects == memo->small)
+        memcpy(objects, memo->small, sizeof(memo->small));
+    memo->objects = objects;
+    memo->allocated = allocated;
+    return 0;
+}
+
+ROOM Py_ssize_t
+memo_add(Memo *memo, PyObject *object)
+{
+    Py_ssize_t position;
+
+    if (UNLIKELY(memo->index == NULL || (memo->hashed + 1) * 8 > (memo->mask + 1) * 5)) {
+        if (reserve_index(memo, memo->hashed + 1) < 0)
+            return -1;
+    }
+    if (check_range(memo) < 0)
+        return -1;
+    position = memo_log(memo, object);
+    if (UNLIKELY(position < 0))
+        return -1;
+    enter(memo, position);
+    return position;
+}
+
+ROOM PyObject *COLD
+memo_as_dict(Memo *memo)
+{
+    PyObject *dict = PyDict_New(), *key = NULL, *value = NULL;
+    Py_ssize_t i;
+
+    for (i = 0; dict != NULL && i < memo->used; i++) {
+        if (memo->objects[i] == NULL)
+            continue;
+        key = PyLong_FromVoidPtr(memo->objects[i]);
+        value = Py_BuildValue("nO", memo_number(memo, i), memo->objects[i]);
+        if (key == NULL || value == NULL || PyDict_SetItem(dict, key, value) < 0)
+            Py_CLEAR(dict);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    return dict;
+}
+
+/* One value of a user's memo, (number, object): append it. */
+static int
+add_user_entry(Memo *memo, PyObject *value)
+{
+    Py_ssize_t number, position;
+
+    if (!PyTuple_Check(value) || PyTuple_GET_SIZE(value) != 2)
+        return fail(PyExc_TypeError, "'memo' values must be 2-item tuples");
+    number = PyLong_AsSsize_t(PyTuple_GET_ITEM(value, 0));
+    if (number == -1 && PyErr_Occurred())
+        return -1;
+    position = memo_add(memo, PyTuple_GET_ITEM(value, 1));
+    if (position < 0)
+        return -1;
+    memo->numbers[position] = number;
+    return 0;
+}
+
+ROOM int COLD
+memo_from_dict(Memo *memo, PyObject *dict)
+{
+    Memo made, old;
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+
+    memo_init(&made);
+    made.numbers = PyMem_Malloc(MEMO_SMALL * sizeof(Py_ssize_t));
+    if (made.numbers == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        if (add_user_entry(&made, value) < 0) {
+            memo_clear(&made);
+            return -1;
+        }
+    }
+    made.log = made.used;
+    made.foreign = memo->foreign + 1;
+    old = *memo;
+    if (old.objects == memo->small)
+        old.objects = old.small;
+    *memo = made;
+    if (made.objects == made.small)
+        memo->objects = memo->small;
+    memo_clear(&old);
+    return 0;
+}
+
+ROOM int COLD
+memo_copy(Memo *to, const Memo *from)
+{
+    Memo made;
+    Py_ssize_t i;
+
+    memo_init(&made);
+    while (made.allocated < from->used) {
+        if (memo_grow(&made) < 0)
+            goto error;
+    }
+    if (from->numbers != NULL) {
+        made.numbers = PyMem_Malloc((size_t)made.allocated * sizeof(Py_ssize_t));
+        if (made.numbers == NULL) {
+            PyErr_NoMemory();
+            goto error;
+        }
+        memcpy(made.numbers, from->numbers, (size_t)from->used * sizeof(Py_ssize_t));
+    }
+    for (i = 0; i < from->used; i++)
+        (void)memo_log(&made, from->objects[i]);
+    if (memo_hash_log(&made) < 0)
+        goto error;
+    made.foreign = to->foreign + 1;
+    memo_clear(to);
+    *to = made;
+    if (made.objects == made.small)
+        to->objects = to->small;
+    return 0;
+error:
+    memo_clear(&made);
+    return -1;
+}

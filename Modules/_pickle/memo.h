@@ -1,0 +1,83 @@
+/* memo.h - the pickler's memo: which object has which number.  See memo.c for why most objects are never hashed. */
+#ifndef P5_MEMO_H
+#define P5_MEMO_H
+
+#include "errors.h"
+
+enum { MEMO_SMALL = 16 };
+
+typedef struct {
+    PyObject **objects;       /* position -> object, each with a reference of ours; NULL where the object was never made */
+    Py_ssize_t used;          /* positions handed out */
+    Py_ssize_t allocated;
+    uint32_t *index;          /* open addressing by address: position + 1, 0 for a free slot; NULL while nothing is hashed */
+    size_t mask;              /* slots - 1 */
+    size_t hashed;            /* slots in use */
+    Py_ssize_t log;           /* positions below this one are all hashed; from it on they may be only logged */
+    size_t foreign;           /* goes up whenever foreign code may have run */
+    size_t foreign_hashed;    /* its value when the log was last hashed: the log is stale where they differ */
+    Py_ssize_t *numbers;      /* position -> memo number, for a memo that a user assigned; NULL when they are equal */
+    PyObject *small[MEMO_SMALL];
+} Memo;
+
+/* memo.c */
+ROOM void memo_init(Memo *memo);
+/* Forget everything; the memo stays usable. */
+ROOM void memo_clear(Memo *memo);
+ROOM int memo_traverse(Memo *memo, visitproc visit, void *arg);
+/* Bytes of memory outside the struct. */
+ROOM size_t memo_sizeof(const Memo *memo);
+/* The position of an object that is hashed, or -1. */
+ROOM Py_ssize_t memo_find(Memo *memo, PyObject *object);
+/* Put the log into the index. */
+ROOM int memo_hash_log(Memo *memo);
+/* Give `object` the next position and hash it.  -1 on error. */
+ROOM Py_ssize_t memo_add(Memo *memo, PyObject *object);
+/* Room for one more position. */
+ROOM int memo_grow(Memo *memo);
+/* The contents as {id(object): (number, object)}, and the way back from such a dict. */
+ROOM PyObject *memo_as_dict(Memo *memo);
+ROOM int memo_from_dict(Memo *memo, PyObject *dict);
+ROOM int memo_copy(Memo *to, const Memo *from);
+
+/* Give an object that one edge owns the next position, without hashing it (see memo.c).  NULL: a number whose object
+   was never made. */
+static ALWAYS_INLINE Py_ssize_t
+memo_log(Memo *memo, PyObject *object)
+{
+    if (UNLIKELY(memo->used == memo->allocated) && memo_grow(memo) < 0)
+        return -1;
+    Py_XINCREF(object);
+    memo->objects[memo->used] = object;
+    if (UNLIKELY(memo->numbers != NULL))
+        memo->numbers[memo->used] = memo->used;
+    return memo->used++;
+}
+
+static ALWAYS_INLINE int
+memo_is_stale(const Memo *memo)
+{
+    return memo->foreign != memo->foreign_hashed;
+}
+
+/* Find an object for good: 1 and its position, 0 if it has none, -1 on error. */
+static ALWAYS_INLINE int
+memo_lookup(Memo *memo, PyObject *object, Py_ssize_t *position)
+{
+    *position = memo_find(memo, object);
+    if (*position < 0 && UNLIKELY(memo_is_stale(memo))) {
+        if (memo_hash_log(memo) < 0)
+            return -1;
+        *position = memo_find(memo, object);
+    }
+    return *position >= 0;
+}
+
+/* The number that the pickle knows a position by. */
+static ALWAYS_INLINE Py_ssize_t
+memo_number(const Memo *memo, Py_ssize_t position)
+{
+    return UNLIKELY(memo->numbers != NULL) ? memo->numbers[position] : position;
+}
+
+#endif

@@ -1,0 +1,175 @@
+/* pickler.h - the pickler's data, and what its rooms offer each other. */
+#ifndef P5_PICKLER_H
+#define P5_PICKLER_H
+
+#include "state.h"
+#include "errors.h"
+#include "writer.h"
+#include "memo.h"
+#include "walks.h"
+#include "picklebuffer.h"
+#include "typeinfo.h"
+
+/* Everything one dump needs.  A Pickler object holds one; dumps() and dump() keep theirs on the C stack. */
+typedef struct {
+    State *st;
+    Writer out;
+    Memo memo;
+    Walks walks;
+    int protocol;
+    int bin;                      /* protocol 1 on */
+    int fast;                     /* no memo; cycles are an error */
+    int fix_imports;              /* Python 2 names below protocol 3 */
+    int busy;                     /* a dump is under way */
+    int fast_depth;               /* open lists and dicts in fast mode */
+    Py_ssize_t open_reduces;      /* reduce values and persistent ids that are open now */
+    Py_ssize_t max_open_reduces;  /* and how many may be: what stops a __reduce__ that never ends */
+    Py_ssize_t countdown;         /* steps until signals are looked for */
+    PyObject *persistent_id;      /* the hooks of this dump, or NULL */
+    PyObject *reducer_override;
+    PyObject *table;              /* the dispatch table of this dump, or NULL for copyreg's */
+    PyObject *buffer_callback;
+    PyObject *fast_open;          /* set of the ids of open lists and dicts, in fast mode */
+    PyObject *dispatch_table;     /* the attribute */
+} Pickler;
+
+typedef struct {
+    PyObject_HEAD
+    Pickler core;
+    PyObject *persistent_id;      /* the attribute, where one was set on the instance */
+    int ready;                    /* __init__ succeeded */
+} PicklerObject;
+
+/* What came of writing one object. */
+enum saved {
+    SAVE_ERROR = -1,
+    SAVED = 0,                    /* it is written, and the stack of walks was not touched */
+    SAVE_PUSHED = 1               /* a walk that will write it is on top of the stack: return to the loop */
+};
+
+/* More than any real data nests; a __reduce__ that never ends stays below a gigabyte. */
+#define DEFAULT_MAX_OPEN_REDUCES 1250000
+/* Steps of the loop between two looks for signals. */
+#define SIGNAL_INTERVAL (1 << 18)
+
+/* Foreign code runs, or may have run: what the memo knows of reference counts is no longer sure. */
+static ALWAYS_INLINE void
+ran_foreign(Pickler *p)
+{
+    p->memo.foreign++;
+}
+
+/* Nothing that the engine does on its own can run foreign code before the next `limit`: no hook, no file's write. */
+static ALWAYS_INLINE int
+is_quiet(const Pickler *p)
+{
+    return p->persistent_id == NULL && (uintptr_t)p->out.next < p->out.limit;
+}
+
+/* Types whose objects are written without running foreign code, as long as the pickler is quiet. */
+static ALWAYS_INLINE int
+is_short_str(PyObject *obj)
+{
+    return PyUnicode_CheckExact(obj) && PyUnicode_GET_LENGTH(obj) < LARGE_OBJECT / 4;
+}
+
+static ALWAYS_INLINE int
+is_atom(PyObject *obj)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+    return is_short_str(obj) || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type
+        || obj == Py_None;
+}
+
+/* save_atoms.c: objects without parts.  Those with a memo number take `unique`: one edge alone owns the object. */
+ROOM int save_none(Pickler *p);
+ROOM int save_bool(Pickler *p, PyObject *obj);
+ROOM int save_int(Pickler *p, PyObject *obj);
+ROOM int save_float(Pickler *p, PyObject *obj);
+ROOM int save_str(Pickler *p, PyObject *obj, int unique);
+ROOM int save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size);
+/* Number an object and write the opcode for it. */
+ROOM int memoize(Pickler *p, PyObject *obj, int unique);
+/* Write the opcode that fetches a numbered object. */
+ROOM int save_get(Pickler *p, Py_ssize_t position);
+/* If the object has a number, write the opcode that fetches it: 1; 0 if it has none; -1 on error. */
+ROOM int save_known(Pickler *p, PyObject *obj);
+
+/* save_buffers.c */
+ROOM enum saved save_bytes(Pickler *p, PyObject *obj, int unique);
+ROOM enum saved save_bytearray(Pickler *p, PyObject *obj, int unique);
+ROOM int save_picklebuffer(Pickler *p, PyObject *obj, int unique);
+
+/* save_containers.c: open a walk, and go on with it. */
+ROOM enum saved save_list(Pickler *p, PyObject *obj, int unique);
+ROOM enum saved save_dict(Pickler *p, PyObject *obj, int unique);
+ROOM enum saved save_tuple(Pickler *p, PyObject *obj, int unique);
+ROOM enum saved save_set(Pickler *p, PyObject *obj, int unique);
+ROOM enum saved save_frozenset(Pickler *p, PyObject *obj, int unique);
+ROOM int step_list(Pickler *p);
+ROOM int step_dict(Pickler *p);
+ROOM int step_tuple(Pickler *p);
+ROOM int step_set(Pickler *p);
+ROOM int step_frozenset(Pickler *p);
+/* End the walk over a list or dict. */
+ROOM int leave_container(Pickler *p);
+
+/* save_items.c: the iterators of a reduce value, and of lists and dicts in protocol 0. */
+ROOM enum saved save_list_items(Pickler *p, PyObject *owner, PyObject *iterator);
+ROOM enum saved save_dict_items(Pickler *p, PyObject *owner, PyObject *iterator);
+ROOM int step_list_items(Pickler *p);
+ROOM int step_dict_items(Pickler *p);
+ROOM int step_pair(Pickler *p);
+
+/* save_global.c */
+/* A qualified name as it can be looked up: private parts mangled. */
+ROOM PyObject *lookup_name(PyObject *qualname);
+ROOM enum saved save_global(Pickler *p, PyObject *obj, PyObject *name);
+ROOM enum saved save_type(Pickler *p, PyObject *obj);
+ROOM int step_global(Pickler *p);
+ROOM int step_nested_global(Pickler *p);
+
+/* save_instance.c */
+/* Write a plain instance without asking it for a reduce value: 1 if it is one and *saved says how it went, else 0. */
+ROOM int save_plain_instance(Pickler *p, PyObject *obj, int unique, enum saved *saved);
+ROOM int step_instance(Pickler *p);
+ROOM void note_instance(Pickler *p, const Walk *walk);
+
+/* save_reduce.c */
+/* Count a reduce value or persistent id that is opened; RecursionError past the bound. */
+ROOM int open_reduce(Pickler *p);
+ROOM enum saved save_by_reduce(Pickler *p, PyObject *obj, int unique);
+/* Write a reduce value made by the engine: callable(*args); steals nothing.  `obj` may be NULL: no memo number. */
+ROOM enum saved save_call(Pickler *p, PyObject *obj, PyObject *callable, PyObject *args);
+ROOM int step_reduce(Pickler *p);
+/* The notes of a walk over a reduce value. */
+ROOM void note_reduce(Pickler *p, const Walk *walk);
+
+/* save.c */
+/* Write an object, or push the walk that will. */
+ROOM enum saved save(Pickler *p, PyObject *obj, int unique);
+/* The same without asking persistent_id. */
+ROOM enum saved save_no_pid(Pickler *p, PyObject *obj, int unique);
+ROOM int step_persid(Pickler *p);
+/* Count steps, and look for signals now and then. */
+ROOM int tick(Pickler *p, Py_ssize_t steps);
+/* Write a whole pickle of `obj` to p->out. */
+ROOM int dump_object(Pickler *p, PyObject *obj);
+
+/* notes.c: tell where in the object graph the pending exception arose, from the open walks. */
+ROOM void note_open_walks(Pickler *p);
+
+/* pickler.c */
+ROOM void pickler_init(Pickler *p, State *st);
+ROOM void pickler_clear(Pickler *p);
+ROOM PyObject *pickle_dump(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames);
+ROOM PyObject *pickle_dumps(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames);
+ROOM int pickler_traverse(PyObject *self, visitproc visit, void *arg);
+ROOM int add_pickler(PyObject *module, State *st);
+
+/* pickler_memo.c */
+ROOM PyObject *pickler_get_memo(PyObject *self, void *closure);
+ROOM int pickler_set_memo(PyObject *self, PyObject *value, void *closure);
+ROOM int add_pickler_memo(PyObject *module, State *st);
+
+#endif

@@ -1,0 +1,430 @@
+/* save_atoms.c - objects without parts: None, bool, int, float, str, bytes; and the opcodes of the memo. */
+#include "pickler.h"
+#include "utf8.h"
+
+ROOM int
+save_none(Pickler *p)
+{
+    return put_op(&p->out, OP_NONE);
+}
+
+ROOM int
+save_bool(Pickler *p, PyObject *obj)
+{
+    if (LIKELY(p->protocol >= 2))
+        return put_op(&p->out, obj == Py_True ? OP_NEWTRUE : OP_NEWFALSE);
+    return put_bytes(&p->out, obj == Py_True ? "I01\n" : "I00\n", 4);
+}
+
+/* ---- int ---- */
+
+/* A decimal int: INT where it fits 32 bits, LONG otherwise. */
+static int COLD
+save_int_text(Pickler *p, PyObject *obj, int short_form)
+{
+    PyObject *text = NULL;
+    const char *digits;
+    Py_ssize_t size;
+    int result = -1;
+
+    text = PyLong_Type.tp_repr(obj);
+    if (text == NULL)
+        return -1;
+    digits = PyUnicode_AsUTF8AndSize(text, &size);
+    if (digits == NULL || put_op(&p->out, short_form ? OP_INT : OP_LONG) < 0)
+        goto done;
+    if (put_bytes(&p->out, digits, (size_t)size) < 0)
+        goto done;
+    result = short_form ? put_bytes(&p->out, "\n", 1) : put_bytes(&p->out, "L\n", 2);
+done:
+    Py_DECREF(text);
+    return result;
+}
+
+static Py_ssize_t
+bit_length(PyObject *obj)
+{
+    Py_ssize_t digits = P5_LONG_NDIGITS(obj), bits;
+    digit top;
+
+    if (digits == 0)
+        return 0;
+    bits = (digits - 1) * PyLong_SHIFT;
+    for (top = P5_LONG_DIGIT(obj, digits - 1); top != 0; top >>= 1)
+        bits++;
+    return bits;
+}
+
+/* An int too large for BININT: LONG1 or LONG4, two's complement and as short as can be. */
+static int
+save_int_bytes(Pickler *p, PyObject *obj)
+{
+    Py_ssize_t size;
+    unsigned char *body;
+
+    if (P5_LONG_NDIGITS(obj) > (Py_ssize_t)(INT32_MAX / PyLong_SHIFT) * 8)
+        return fail(PyExc_OverflowError, "int too large to pickle");
+    size = bit_length(obj) / 8 + 1;
+    if (size > INT32_MAX)
+        return fail(PyExc_OverflowError, "int too large to pickle");
+    if (writer_reserve(&p->out, (size_t)size + 5) < 0)
+        return -1;
+    body = p->out.next + (size < 256 ? 2 : 5);
+    if (P5_Long_AsByteArray(obj, body, (size_t)size, 1, 1) < 0)
+        return -1;
+    if (P5_LONG_SIGN(obj) < 0 && size > 1 && body[size - 1] == 0xff && (body[size - 2] & 0x80)) {
+        /* -128, -32768 and so on need no byte for the sign */
+        size--;
+        if (size == 255) {
+            memmove(body - 3, body, (size_t)size);
+            body -= 3;
+        }
+    }
+    if (size < 256) {
+        body[-2] = OP_LONG1;
+        body[-1] = (unsigned char)size;
+    }
+    else {
+        body[-5] = OP_LONG4;
+        put_u32le(body - 4, (uint32_t)size);
+    }
+    p->out.next = body + size;
+    return 0;
+}
+
+/* An int of magnitude below 2**60, in a binary protocol. */
+static ALWAYS_INLINE int
+save_small_int(Pickler *p, int64_t value)
+{
+    Writer *w = &p->out;
+    unsigned char *o;
+    int size;
+
+    if (UNLIKELY(writer_reserve(w, 11) < 0))
+        return -1;
+    o = w->next;
+    if ((uint64_t)value < 256) {
+        o[0] = OP_BININT1;
+        o[1] = (unsigned char)value;
+        w->next = o + 2;
+    }
+    else if ((uint64_t)value < 65536) {
+        o[0] = OP_BININT2;
+        put_u16le(o + 1, (uint32_t)value);
+        w->next = o + 3;
+    }
+    else if (value >= INT32_MIN && value <= INT32_MAX) {
+        o[0] = OP_BININT;
+        put_u32le(o + 1, (uint32_t)value);
+        w->next = o + 5;
+    }
+    else {
+        /* the shortest two's complement; at least 5 bytes here, at most 8 */
+        for (size = 5; size < 8 && (value >> (8 * size - 1)) != (value >> 63); size++)
+            ;
+        o[0] = OP_LONG1;
+        o[1] = (unsigned char)size;
+        put_u64le(o + 2, (uint64_t)value);
+        w->next = o + 2 + size;
+    }
+    return 0;
+}
+
+ROOM int
+save_int(Pickler *p, PyObject *obj)
+{
+    Py_ssize_t digits = P5_LONG_NDIGITS(obj), i;
+    int64_t value = 0;
+
+    if (LIKELY(digits <= 60 / PyLong_SHIFT)) {
+        for (i = digits; i-- > 0;)
+            value = value << PyLong_SHIFT | (int64_t)P5_LONG_DIGIT(obj, i);
+        if (P5_LONG_SIGN(obj) < 0)
+            value = -value;
+        if (LIKELY(p->protocol >= 2))
+            return save_small_int(p, value);
+        if (value < INT32_MIN || value > INT32_MAX)
+            return save_int_text(p, obj, 0);
+        return p->bin ? save_small_int(p, value) : save_int_text(p, obj, 1);
+    }
+    return p->protocol >= 2 ? save_int_bytes(p, obj) : save_int_text(p, obj, 0);
+}
+
+/* ---- float ---- */
+
+static int COLD
+save_float_text(Pickler *p, PyObject *obj)
+{
+    char *text = PyOS_double_to_string(PyFloat_AS_DOUBLE(obj), 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    int result = -1;
+
+    if (text == NULL)
+        return -1;
+    if (put_op(&p->out, OP_FLOAT) == 0 && put_bytes(&p->out, text, strlen(text)) == 0)
+        result = put_bytes(&p->out, "\n", 1);
+    PyMem_Free(text);
+    return result;
+}
+
+ROOM int
+save_float(Pickler *p, PyObject *obj)
+{
+    Writer *w = &p->out;
+
+    if (UNLIKELY(!p->bin))
+        return save_float_text(p, obj);
+    if (UNLIKELY(writer_reserve(w, 9) < 0))
+        return -1;
+    w->next[0] = OP_BINFLOAT;
+    put_f64be(w->next + 1, PyFloat_AS_DOUBLE(obj));
+    w->next += 9;
+    return 0;
+}
+
+/* ---- memo ---- */
+
+static int
+put_number_text(Pickler *p, enum opcode op, Py_ssize_t number)
+{
+    char text[32];
+    int size = PyOS_snprintf(text, sizeof(text), "%c%lld\n", (int)op, (long long)number);
+    return put_bytes(&p->out, text, (size_t)size);
+}
+
+/* PUT or GET and their binary forms. */
+static int
+put_memo_op(Pickler *p, Py_ssize_t number, enum opcode text, enum opcode one, enum opcode four, const char *too_large)
+{
+    Writer *w = &p->out;
+
+    if (UNLIKELY(!p->bin))
+        return put_number_text(p, text, number);
+    if (UNLIKELY(writer_reserve(w, 5) < 0))
+        return -1;
+    if (number >= 0 && number < 256) {
+        w->next[0] = (unsigned char)one;
+        w->next[1] = (unsigned char)number;
+        w->next += 2;
+    }
+    else if (LIKELY((uint64_t)number <= UINT32_MAX)) {
+        w->next[0] = (unsigned char)four;
+        put_u32le(w->next + 1, (uint32_t)number);
+        w->next += 5;
+    }
+    else
+        return fail(p->st->PicklingError, too_large);
+    return 0;
+}
+
+ROOM int
+memoize(Pickler *p, PyObject *obj, int unique)
+{
+    Py_ssize_t position;
+
+    if (UNLIKELY(p->fast))
+        return 0;
+    position = LIKELY(unique) ? memo_log(&p->memo, obj) : memo_add(&p->memo, obj);
+    if (UNLIKELY(position < 0))
+        return -1;
+    if (LIKELY(p->protocol >= 4))
+        return put_op(&p->out, OP_MEMOIZE);
+    return put_memo_op(p, memo_number(&p->memo, position), OP_PUT, OP_BINPUT, OP_LONG_BINPUT,
+                       "memo id too large for LONG_BINPUT");
+}
+
+ROOM int
+save_get(Pickler *p, Py_ssize_t position)
+{
+    return put_memo_op(p, memo_number(&p->memo, position), OP_GET, OP_BINGET, OP_LONG_BINGET,
+                       "memo id too large for LONG_BINGET");
+}
+
+ROOM int
+save_known(Pickler *p, PyObject *obj)
+{
+    Py_ssize_t position;
+    int found = memo_lookup(&p->memo, obj, &position);
+
+    return found <= 0 ? found : save_get(p, position) < 0 ? -1 : 1;
+}
+
+/* ---- str ---- */
+
+/* What protocol 0 escapes: beyond Latin-1 everything, and the bytes that would end or confuse the line. */
+static int COLD
+save_str_text(Pickler *p, PyObject *obj)
+{
+    static const char hex[] = "0123456789abcdef";
+    Py_ssize_t i, length = PyUnicode_GET_LENGTH(obj);
+    int kind = (int)PyUnicode_KIND(obj), shift;
+    const void *data = PyUnicode_DATA(obj);
+    unsigned char *o;
+    Py_UCS4 c;
+
+    if (put_op(&p->out, OP_UNICODE) < 0)
+        return -1;
+    for (i = 0; i < length; i++) {
+        if (writer_reserve(&p->out, 10) < 0)
+            return -1;
+        o = p->out.next;
+        c = PyUnicode_READ(kind, data, i);
+        if (c > 0xff || c == '\\' || c == '\0' || c == '\n' || c == '\r' || c == 0x1a) {
+            *o++ = '\\';
+            *o++ = c > 0xffff ? 'U' : 'u';
+            for (shift = c > 0xffff ? 28 : 12; shift >= 0; shift -= 4)
+                *o++ = (unsigned char)hex[c >> shift & 15];
+        }
+        else
+            *o++ = (unsigned char)c;
+        p->out.next = o;
+    }
+    return put_bytes(&p->out, "\n", 1);
+}
+
+/* The opcode and length that go before `size` bytes of UTF-8: how many bytes they take, or -1. */
+static int
+str_header(Pickler *p, unsigned char *header, uint64_t size)
+{
+    if (size <= 0xff && p->protocol >= 4) {
+        header[0] = OP_SHORT_BINUNICODE;
+        header[1] = (unsigned char)size;
+        return 2;
+    }
+    if (size <= UINT32_MAX) {
+        header[0] = OP_BINUNICODE;
+        put_u32le(header + 1, (uint32_t)size);
+        return 5;
+    }
+    if (p->protocol >= 4) {
+        header[0] = OP_BINUNICODE8;
+        put_u64le(header + 1, size);
+        return 9;
+    }
+    return fail(PyExc_OverflowError, "serializing a string larger than 4 GiB requires pickle protocol 4 or higher");
+}
+
+/* A str whose UTF-8 form takes `size` bytes. */
+static int
+save_sized_str(Pickler *p, PyObject *obj, Py_ssize_t size)
+{
+    unsigned char header[9];
+    int header_size = str_header(p, header, (uint64_t)size);
+    Writer *w = &p->out;
+
+    if (header_size < 0)
+        return -1;
+    if (size >= LARGE_OBJECT) {
+        if (writer_put_large_text(w, header, (size_t)header_size, obj, (size_t)size) < 0)
+            return -1;
+        if (w->write != NULL)
+            ran_foreign(p);
+        return 0;
+    }
+    if (writer_reserve(w, (size_t)header_size + (size_t)size) < 0)
+        return -1;
+    memcpy(w->next, header, (size_t)header_size);
+    w->next += header_size;
+    if (PyUnicode_IS_ASCII(obj)) {
+        memcpy(w->next, PyUnicode_DATA(obj), (size_t)size);
+        w->next += size;
+    }
+    else
+        w->next = utf8_encode(w->next, (int)PyUnicode_KIND(obj), PyUnicode_DATA(obj), 0, PyUnicode_GET_LENGTH(obj));
+    return 0;
+}
+
+/* A str that is not short ASCII. */
+static NOINLINE int
+save_other_str(Pickler *p, PyObject *obj)
+{
+    Py_ssize_t length = PyUnicode_GET_LENGTH(obj), most;
+    Writer *w = &p->out;
+    unsigned char *header;
+    int kind;
+
+    if (UNLIKELY(!p->bin))
+        return save_str_text(p, obj);
+    if (PyUnicode_IS_ASCII(obj))
+        return save_sized_str(p, obj, length);
+    kind = (int)PyUnicode_KIND(obj);
+    if (length <= 63 && p->protocol >= 4) {
+        /* short whatever the characters: encode first, fill in the length after */
+        most = length * utf8_most(kind);
+        if (writer_reserve(w, (size_t)most + 2) < 0)
+            return -1;
+        header = w->next;
+        w->next = utf8_encode(header + 2, kind, PyUnicode_DATA(obj), 0, length);
+        header[0] = OP_SHORT_BINUNICODE;
+        header[1] = (unsigned char)(w->next - header - 2);
+        return 0;
+    }
+    if (length > PY_SSIZE_T_MAX / 4)
+        return fail(PyExc_OverflowError, "serializing a string larger than 4 GiB requires pickle protocol 4 or higher");
+    return save_sized_str(p, obj, utf8_size(kind, PyUnicode_DATA(obj), length));
+}
+
+ROOM int
+save_str(Pickler *p, PyObject *obj, int unique)
+{
+    Writer *w = &p->out;
+    Py_ssize_t length;
+    unsigned char *o;
+
+    if (UNLIKELY(P5_Unicode_Ready(obj) < 0))
+        return -1;
+    length = PyUnicode_GET_LENGTH(obj);
+    if (LIKELY(PyUnicode_IS_ASCII(obj) && length < 256 && p->protocol >= 4)) {
+        if (UNLIKELY(writer_reserve(w, (size_t)length + 2) < 0))
+            return -1;
+        o = w->next;
+        o[0] = OP_SHORT_BINUNICODE;
+        o[1] = (unsigned char)length;
+        memcpy(o + 2, PyUnicode_DATA(obj), (size_t)length);
+        w->next = o + 2 + length;
+    }
+    else if (save_other_str(p, obj) < 0)
+        return -1;
+    return memoize(p, obj, unique);
+}
+
+/* ---- bytes ---- */
+
+/* The bytes of protocol 3 on: opcode, length, body.  `obj` is what a file may be handed in place of a copy. */
+ROOM int
+save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size)
+{
+    unsigned char header[9];
+    int header_size;
+    Writer *w = &p->out;
+
+    if (size <= 0xff) {
+        header[0] = OP_SHORT_BINBYTES;
+        header[1] = (unsigned char)size;
+        header_size = 2;
+    }
+    else if ((uint64_t)size <= UINT32_MAX) {
+        header[0] = OP_BINBYTES;
+        put_u32le(header + 1, (uint32_t)size);
+        header_size = 5;
+    }
+    else if (p->protocol >= 4) {
+        header[0] = OP_BINBYTES8;
+        put_u64le(header + 1, (uint64_t)size);
+        header_size = 9;
+    }
+    else
+        return fail(PyExc_OverflowError, "serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher");
+    if (UNLIKELY(size >= LARGE_OBJECT)) {
+        if (writer_put_large(w, header, (size_t)header_size, data, (size_t)size, obj) < 0)
+            return -1;
+        if (w->write != NULL)
+            ran_foreign(p);
+        return 0;
+    }
+    if (UNLIKELY(writer_reserve(w, (size_t)header_size + (size_t)size) < 0))
+        return -1;
+    memcpy(w->next, header, (size_t)header_size);
+    memcpy(w->next + header_size, data, (size_t)size);
+    w->next += header_size + size;
+    return 0;
+}

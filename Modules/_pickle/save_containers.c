@@ -1,0 +1,506 @@
+/* save_containers.c - list, dict, tuple, set and frozenset.
+
+   save_X() writes what opens the container and pushes its walk; step_X() goes on from the place reached.  A step is one
+   loop that can stop anywhere: it returns when save() has pushed a walk for a child, and is called again when that one
+   is done, with `in_child` set; then it jumps to where the child ended.
+
+   Batches: up to BATCH_SIZE items between MARK and APPENDS, SETITEMS or ADDITEMS; a batch of one list or dict item goes
+   without MARK, as APPEND or SETITEM.  Protocol 0 writes every item by itself, from the container's own iterator
+   (save_items.c), which shows when the container changes in the middle. */
+#include "pickler.h"
+
+/* ---- fast mode: no memo, so cycles are looked for among the open lists and dicts ---- */
+
+enum { FAST_NESTING = 50 };   /* shallower nesting is not looked at */
+
+static int COLD
+fast_enter(Pickler *p, PyObject *obj)
+{
+    PyObject *id = NULL;
+    int found, result = -1;
+
+    if (p->fast_depth++ < FAST_NESTING)
+        return 0;
+    if (p->fast_open == NULL && (p->fast_open = PySet_New(NULL)) == NULL)
+        return -1;
+    id = PyLong_FromVoidPtr(obj);
+    if (id == NULL)
+        return -1;
+    found = PySet_Contains(p->fast_open, id);
+    if (found > 0)
+        PyErr_Format(PyExc_ValueError, "fast mode: can't pickle cyclic objects including object type %.200s at %p",
+                     Py_TYPE(obj)->tp_name, obj);
+    else if (found == 0)
+        result = PySet_Add(p->fast_open, id);
+    Py_DECREF(id);
+    return result;
+}
+
+static int COLD
+fast_leave(Pickler *p, PyObject *obj)
+{
+    PyObject *id = NULL;
+    int result;
+
+    if (p->fast_depth > 0 && --p->fast_depth < FAST_NESTING)
+        return 0;
+    if (p->fast_open == NULL)
+        return 0;
+    id = PyLong_FromVoidPtr(obj);
+    if (id == NULL)
+        return -1;
+    result = PySet_Discard(p->fast_open, id);
+    Py_DECREF(id);
+    return result < 0 ? -1 : 0;
+}
+
+ROOM int
+leave_container(Pickler *p)
+{
+    int result = UNLIKELY(p->fast) ? fast_leave(p, p->walks.top->obj) : 0;
+    walks_pop(&p->walks);
+    return result;
+}
+
+/* Write the opcode for a new list or dict, number it, and push the walk over its items unless it has none. */
+static ALWAYS_INLINE enum saved
+open_container(Pickler *p, PyObject *obj, int unique, enum opcode empty, enum opcode text, enum walk_kind kind,
+               Py_ssize_t size)
+{
+    Walk *walk;
+
+    if (UNLIKELY(p->fast) && fast_enter(p, obj) < 0)
+        return SAVE_ERROR;
+    if (LIKELY(p->bin)) {
+        if (UNLIKELY(put_op(&p->out, empty) < 0))
+            return SAVE_ERROR;
+    }
+    else if (put_op(&p->out, OP_MARK) < 0 || put_op(&p->out, text) < 0)
+        return SAVE_ERROR;
+    if (UNLIKELY(memoize(p, obj, unique) < 0))
+        return SAVE_ERROR;
+    if (size == 0)
+        return UNLIKELY(p->fast) && fast_leave(p, obj) < 0 ? SAVE_ERROR : SAVED;
+    walk = walks_push(&p->walks, kind, obj);
+    if (UNLIKELY(walk == NULL))
+        return SAVE_ERROR;
+    walk->size = walk->left = size;
+    return SAVE_PUSHED;
+}
+
+/* A list or dict in protocol 0: its items come from its own iterator. */
+static enum saved COLD
+open_text_container(Pickler *p, PyObject *obj, enum opcode text, enum walk_kind kind)
+{
+    PyObject *items = NULL, *iterator = NULL;
+    enum saved result = SAVE_ERROR;
+
+    Py_INCREF(obj);
+    ran_foreign(p);
+    items = kind == WALK_DICT_ITEMS ? PyObject_CallMethod(obj, "items", NULL) : Py_NewRef(obj);
+    if (items != NULL)
+        iterator = PyObject_GetIter(items);
+    if (iterator != NULL)
+        result = open_container(p, obj, 0, text, text, kind, 1);
+    if (result == SAVE_PUSHED) {
+        p->walks.top->aux = iterator;
+        p->walks.top->stage = ITEMS_OF_CONTAINER;
+        iterator = NULL;
+    }
+    Py_XDECREF(iterator);
+    Py_XDECREF(items);
+    Py_DECREF(obj);
+    return result;
+}
+
+/* ---- list ---- */
+
+ROOM enum saved
+save_list(Pickler *p, PyObject *obj, int unique)
+{
+    if (UNLIKELY(!p->bin))
+        return open_text_container(p, obj, OP_LIST, WALK_LIST_ITEMS);
+    return open_container(p, obj, unique, OP_EMPTY_LIST, OP_LIST, WALK_LIST, PyList_GET_SIZE(obj));
+}
+
+static int COLD
+list_changed(void)
+{
+    return fail(PyExc_RuntimeError, "list changed size during iteration");
+}
+
+/* Begin a batch of list or dict items: MARK, unless one item is left. */
+static ALWAYS_INLINE int
+open_batch(Pickler *p, Walk *walk)
+{
+    walk->single = walk->left == 1;
+    walk->batch = walk->single ? 1 : BATCH_SIZE;
+    if (UNLIKELY(tick(p, walk->left < BATCH_SIZE ? walk->left : BATCH_SIZE) < 0))
+        return -1;
+    return walk->single ? 0 : put_op(&p->out, OP_MARK);
+}
+
+ROOM int
+step_list(Pickler *p)
+{
+    Walk *walk = p->walks.top;
+    PyObject *list = walk->obj, *item;
+    enum saved saved;
+
+    if (walk->in_child)
+        goto child_done;
+    while (walk->at < walk->size) {
+        walk->left = walk->size - walk->at;
+        if (UNLIKELY(open_batch(p, walk) < 0))
+            return -1;
+        if (UNLIKELY(PyList_GET_SIZE(list) != walk->size))
+            return list_changed();
+        while (walk->batch > 0 && walk->at < walk->size) {
+            item = PyList_GET_ITEM(list, walk->at);
+            walk->in_child = 1;
+            saved = save(p, item, P5_IS_UNIQUE(item));
+            if (saved != SAVED)
+                return saved;
+child_done:
+            walk->in_child = 0;
+            walk->at++;
+            walk->batch--;
+            if (UNLIKELY(PyList_GET_SIZE(list) != walk->size) && !walk->single)
+                return list_changed();
+        }
+        if (UNLIKELY(put_op(&p->out, walk->single ? OP_APPEND : OP_APPENDS) < 0))
+            return -1;
+    }
+    return leave_container(p);
+}
+
+/* ---- dict ---- */
+
+ROOM enum saved
+save_dict(Pickler *p, PyObject *obj, int unique)
+{
+    if (UNLIKELY(!p->bin))
+        return open_text_container(p, obj, OP_DICT, WALK_DICT_ITEMS);
+    return open_container(p, obj, unique, OP_EMPTY_DICT, OP_DICT, WALK_DICT, PyDict_GET_SIZE(obj));
+}
+
+enum dict_stage { DICT_KEY = 1, DICT_VALUE };
+
+ROOM int
+step_dict(Pickler *p)
+{
+    Walk *walk = p->walks.top;
+    PyObject *dict = walk->obj, *key = NULL, *value = NULL;
+    int key_unique;
+    enum saved saved;
+
+    if (walk->stage == DICT_KEY)
+        goto key_done;
+    if (walk->stage == DICT_VALUE)
+        goto value_done;
+    while (walk->left > 0) {
+        if (UNLIKELY(open_batch(p, walk) < 0))
+            return -1;
+        while (walk->batch > 0 && PyDict_Next(dict, &walk->at, &key, &value)) {
+            key_unique = P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict);
+            walk->child_unique = P5_IS_UNIQUE(value);
+            if (LIKELY(is_quiet(p) && is_short_str(key))) {
+                if (UNLIKELY(save(p, key, key_unique) < 0))
+                    return -1;
+                if (is_quiet(p) && is_atom(value)) {
+                    if (UNLIKELY(save(p, value, walk->child_unique) < 0))
+                        return -1;
+                    goto pair_done;
+                }
+                walk->held = Py_NewRef(key);
+                walk->aux = Py_NewRef(value);
+            }
+            else {
+                walk->held = Py_NewRef(key);
+                walk->aux = Py_NewRef(value);
+                walk->stage = DICT_KEY;
+                saved = save(p, key, key_unique);
+                if (saved != SAVED)
+                    return saved;
+            }
+key_done:
+            walk->stage = DICT_VALUE;
+            walk->in_child = 1;
+            saved = save(p, walk->aux, walk->child_unique);
+            if (saved != SAVED)
+                return saved;
+value_done:
+            walk->stage = 0;
+            walk->in_child = 0;
+            Py_CLEAR(walk->aux);
+            Py_CLEAR(walk->held);
+            if (UNLIKELY(PyDict_GET_SIZE(dict) != walk->size) && !walk->single)
+                return fail(PyExc_RuntimeError, "dictionary changed size during iteration");
+pair_done:
+            walk->batch--;
+            walk->left--;
+        }
+        if (UNLIKELY(walk->batch > 0)) {
+            /* no pairs are left: the last batch, or keys were exchanged meanwhile */
+            walk->left = 0;
+            if (walk->single)
+                break;
+        }
+        if (UNLIKELY(put_op(&p->out, walk->single ? OP_SETITEM : OP_SETITEMS) < 0))
+            return -1;
+    }
+    return leave_container(p);
+}
+
+/* ---- tuple ---- */
+
+ROOM enum saved
+save_tuple(Pickler *p, PyObject *obj, int unique)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(obj);
+    Walk *walk;
+
+    if (size == 0) {
+        if (p->bin)
+            return (enum saved)put_op(&p->out, OP_EMPTY_TUPLE);
+        return put_op(&p->out, OP_MARK) < 0 ? SAVE_ERROR : (enum saved)put_op(&p->out, OP_TUPLE);
+    }
+    if (size > 3 || p->protocol < 2) {
+        if (UNLIKELY(put_op(&p->out, OP_MARK) < 0))
+            return SAVE_ERROR;
+    }
+    walk = walks_push(&p->walks, WALK_TUPLE, obj);
+    if (UNLIKELY(walk == NULL))
+        return SAVE_ERROR;
+    walk->unique = (unsigned char)unique;
+    walk->size = (Py_ssize_t)p->memo.foreign;
+    return SAVE_PUSHED;
+}
+
+/* Was a late owner numbered while its contents were written?  Only a cycle or foreign code can have done that. */
+static ALWAYS_INLINE int
+late_owner_known(Pickler *p, const Walk *walk, Py_ssize_t *position)
+{
+    if (LIKELY(walk->unique && (size_t)walk->size == p->memo.foreign))
+        return 0;
+    return memo_lookup(&p->memo, walk->obj, position);
+}
+
+/* The tuple's items are on the unpickler's stack: drop them, and fetch the tuple that the cycle made. */
+static int COLD
+drop_tuple_items(Pickler *p, const Walk *walk, Py_ssize_t position)
+{
+    Py_ssize_t items = PyTuple_GET_SIZE(walk->obj);
+
+    if (items > 3 || p->protocol < 2) {
+        if (p->bin) {
+            if (put_op(&p->out, OP_POP_MARK) < 0)
+                return -1;
+            items = 0;
+        }
+        else
+            items++;
+    }
+    while (items-- > 0) {
+        if (put_op(&p->out, OP_POP) < 0)
+            return -1;
+    }
+    return save_get(p, position);
+}
+
+static ALWAYS_INLINE int
+close_tuple(Pickler *p, Walk *walk)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(walk->obj);
+    Py_ssize_t position;
+    enum opcode op = OP_TUPLE;
+    int known = late_owner_known(p, walk, &position), result;
+
+    if (UNLIKELY(known != 0))
+        result = known < 0 ? -1 : drop_tuple_items(p, walk, position);
+    else {
+        if (size <= 3 && p->protocol >= 2)
+            op = size == 1 ? OP_TUPLE1 : size == 2 ? OP_TUPLE2 : OP_TUPLE3;
+        result = put_op(&p->out, op);
+        if (LIKELY(result == 0))
+            result = memoize(p, walk->obj, walk->unique);
+    }
+    if (LIKELY(result == 0))
+        walks_pop(&p->walks);
+    return result;
+}
+
+ROOM int
+step_tuple(Pickler *p)
+{
+    Walk *walk = p->walks.top;
+    PyObject *tuple = walk->obj, *item;
+    Py_ssize_t size = PyTuple_GET_SIZE(tuple);
+    enum saved saved;
+
+    if (walk->in_child)
+        goto child_done;
+    if (size > BATCH_SIZE && UNLIKELY(tick(p, size) < 0))
+        return -1;
+    while (walk->at < size) {
+        item = PyTuple_GET_ITEM(tuple, walk->at);
+        walk->in_child = 1;
+        saved = save(p, item, P5_IS_UNIQUE(item) && walk->unique);
+        if (saved != SAVED)
+            return saved;
+child_done:
+        walk->in_child = 0;
+        walk->at++;
+    }
+    return close_tuple(p, walk);
+}
+
+/* ---- set and frozenset ---- */
+
+/* The next element from slot *at on: 1 with a new reference, 0 at the end. */
+static int
+next_element(PyObject *set, Py_ssize_t *at, PyObject **element, int *unique)
+{
+    PySetObject *so = (PySetObject *)set;
+    setentry *entry;
+
+    while (*at <= so->mask) {
+        entry = &so->table[(*at)++];
+        if (entry->key != NULL && entry->hash != -1) {   /* -1 marks a slot whose element was removed */
+            *unique = P5_IS_UNIQUE(entry->key);
+            *element = Py_NewRef(entry->key);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Sets of protocol 0 to 3: set([...]). */
+static enum saved COLD
+save_set_by_call(Pickler *p, PyObject *obj)
+{
+    PyObject *items = NULL, *args = NULL;
+    enum saved result = SAVE_ERROR;
+
+    Py_INCREF(obj);
+    ran_foreign(p);
+    items = PySequence_List(obj);
+    if (items != NULL)
+        args = PyTuple_Pack(1, items);
+    Py_XDECREF(items);
+    if (args != NULL)
+        result = save_call(p, obj, (PyObject *)Py_TYPE(obj), args);
+    Py_XDECREF(args);
+    Py_DECREF(obj);
+    return result;
+}
+
+ROOM enum saved
+save_set(Pickler *p, PyObject *obj, int unique)
+{
+    Walk *walk;
+
+    if (p->protocol < 4)
+        return save_set_by_call(p, obj);
+    if (put_op(&p->out, OP_EMPTY_SET) < 0 || memoize(p, obj, unique) < 0)
+        return SAVE_ERROR;
+    if (PySet_GET_SIZE(obj) == 0)
+        return SAVED;
+    walk = walks_push(&p->walks, WALK_SET, obj);
+    if (walk == NULL)
+        return SAVE_ERROR;
+    walk->size = walk->left = PySet_GET_SIZE(obj);
+    return SAVE_PUSHED;
+}
+
+/* Write the element in `held`, whose reference the walk owns. */
+static enum saved
+save_element(Pickler *p, Walk *walk, PyObject *element, int unique)
+{
+    walk->held = element;
+    walk->in_child = 1;
+    return save(p, element, unique);
+}
+
+ROOM int
+step_set(Pickler *p)
+{
+    Walk *walk = p->walks.top;
+    PyObject *set = walk->obj, *element;
+    int unique;
+    enum saved saved;
+
+    if (walk->in_child)
+        goto child_done;
+    while (walk->left > 0) {
+        walk->batch = BATCH_SIZE;
+        if (tick(p, walk->left < BATCH_SIZE ? walk->left : BATCH_SIZE) < 0 || put_op(&p->out, OP_MARK) < 0)
+            return -1;
+        while (walk->batch > 0 && next_element(set, &walk->at, &element, &unique)) {
+            saved = save_element(p, walk, element, unique);
+            if (saved != SAVED)
+                return saved;
+child_done:
+            walk->in_child = 0;
+            Py_CLEAR(walk->held);
+            walk->batch--;
+            walk->left--;
+            if (PySet_GET_SIZE(set) != walk->size)
+                return fail(PyExc_RuntimeError, "set changed size during iteration");
+        }
+        if (walk->batch > 0)
+            walk->left = 0;
+        if (put_op(&p->out, OP_ADDITEMS) < 0)
+            return -1;
+    }
+    walks_pop(&p->walks);
+    return 0;
+}
+
+ROOM enum saved
+save_frozenset(Pickler *p, PyObject *obj, int unique)
+{
+    Walk *walk;
+
+    if (p->protocol < 4)
+        return save_set_by_call(p, obj);
+    if (put_op(&p->out, OP_MARK) < 0)
+        return SAVE_ERROR;
+    walk = walks_push(&p->walks, WALK_FROZENSET, obj);
+    if (walk == NULL)
+        return SAVE_ERROR;
+    walk->unique = (unsigned char)unique;
+    walk->size = (Py_ssize_t)p->memo.foreign;
+    return SAVE_PUSHED;
+}
+
+ROOM int
+step_frozenset(Pickler *p)
+{
+    Walk *walk = p->walks.top;
+    PyObject *element;
+    Py_ssize_t position;
+    int unique, known;
+    enum saved saved;
+
+    while (walk->in_child || next_element(walk->obj, &walk->at, &element, &unique)) {
+        if (!walk->in_child) {
+            saved = save_element(p, walk, element, unique && walk->unique);
+            if (saved != SAVED)
+                return saved;
+        }
+        walk->in_child = 0;
+        Py_CLEAR(walk->held);
+    }
+    known = late_owner_known(p, walk, &position);
+    if (known < 0)
+        return -1;
+    if (known > 0) {
+        if (put_op(&p->out, OP_POP_MARK) < 0 || save_get(p, position) < 0)
+            return -1;
+    }
+    else if (put_op(&p->out, OP_FROZENSET) < 0 || memoize(p, walk->obj, walk->unique) < 0)
+        return -1;
+    walks_pop(&p->walks);
+    return 0;
+}

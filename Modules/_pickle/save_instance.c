@@ -1,0 +1,221 @@
+/* save_instance.c - plain instances, written straight from their dict and slots.
+
+   What object.__reduce_ex__ would be asked for is known (typeinfo.c), so the tuples that it builds are not made, no code
+   of the class runs, and the memo's log stays fresh.  The opcodes are the same: the class, (), NEWOBJ, then the state:
+
+     dict                    no slots are set
+     (dict or None, slots)   some are
+
+   and BUILD.  The dict of the slots and the tuple around it are never made: their memo numbers stay empty.  An instance's
+   own dict is made real if it was not (3.11 on), because its number refers to it. */
+#include "pickler.h"
+
+/* Does the instance's own dict shadow what pickling looks up on it?  All such names begin with two underscores. */
+static int
+dict_is_plain(PyObject *dict)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+
+    if (!PyDict_CheckExact(dict))
+        return 0;
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        if (!PyUnicode_CheckExact(key) || P5_Unicode_Ready(key) < 0)
+            return 0;
+        if (PyUnicode_GET_LENGTH(key) > 4 && PyUnicode_READ_CHAR(key, 0) == '_' && PyUnicode_READ_CHAR(key, 1) == '_')
+            return 0;
+    }
+    return 1;
+}
+
+/* The value of the slot with this name; a borrowed reference, or NULL if it is not set. */
+static PyObject *
+slot_value(PyObject *obj, PyObject *name)
+{
+    PyMemberDescrObject *member = (PyMemberDescrObject *)_PyType_Lookup(Py_TYPE(obj), name);
+    return *(PyObject **)((char *)obj + member->d_member->offset);
+}
+
+/* The slots that are set, as (name, value, name, value, ...).  Foreign code may change them while the dict before them is
+   written; the state is what it was at the start. */
+static PyObject *
+snapshot_slots(PyObject *obj, PyObject *names)
+{
+    PyObject *slots = NULL, *value;
+    Py_ssize_t i, count = PyList_GET_SIZE(names), set = 0, at = 0;
+
+    for (i = 0; i < count; i++)
+        set += slot_value(obj, PyList_GET_ITEM(names, i)) != NULL;
+    slots = PyTuple_New(2 * set);
+    for (i = 0; slots != NULL && i < count; i++) {
+        value = slot_value(obj, PyList_GET_ITEM(names, i));
+        if (value == NULL)
+            continue;
+        PyTuple_SET_ITEM(slots, at++, Py_NewRef(PyList_GET_ITEM(names, i)));
+        PyTuple_SET_ITEM(slots, at++, Py_NewRef(value));
+    }
+    return slots;
+}
+
+/* Has the type a reduce function in the dispatch table?  Anything but a plain look-up counts as yes. */
+static int
+in_dispatch_table(Pickler *p, PyTypeObject *type)
+{
+    PyObject *table = p->table == NULL ? p->st->dispatch_table : p->table;
+
+    if (!PyDict_CheckExact(table) || Py_TYPE(type)->tp_hash != PyType_Type.tp_hash)
+        return 1;
+    return PyDict_GET_SIZE(table) != 0 && PyDict_Contains(table, (PyObject *)type) != 0;
+}
+
+enum instance_stage { INSTANCE_DICT, INSTANCE_SLOTS };
+
+/* The dict of an instance has one reference besides ours, and the value of a slot one besides the snapshot's. */
+static int
+only_ours_besides(PyObject *obj)
+{
+    return !P5_FREE_THREADED && Py_REFCNT(obj) == 2;
+}
+
+/* Write the class, NEWOBJ and the dict, and push the walk over what comes after unless there is nothing. */
+static enum saved
+begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, PyObject *dict, PyObject *slots)
+{
+    Walk *walk;
+
+    if (save_get(p, class_position) < 0 || writer_reserve(&p->out, 2) < 0)
+        return SAVE_ERROR;
+    put_op_reserved(&p->out, OP_EMPTY_TUPLE);
+    put_op_reserved(&p->out, OP_NEWOBJ);
+    if (memoize(p, obj, unique) < 0)
+        return SAVE_ERROR;
+    if (dict == NULL && slots == NULL)
+        return SAVED;
+    walk = walks_push(&p->walks, WALK_INSTANCE, obj);
+    if (walk == NULL)
+        return SAVE_ERROR;
+    walk->aux = Py_XNewRef(slots);
+    walk->in_child = 1;
+    if (dict == NULL)
+        return put_op(&p->out, OP_NONE) < 0 ? SAVE_ERROR : SAVE_PUSHED;
+    return save(p, dict, only_ours_besides(dict)) < 0 ? SAVE_ERROR : SAVE_PUSHED;
+}
+
+/* What an instance that is plain by its type has in its dict and slots: NULL where nothing.  1, or 0 where the dict is
+   not plain, -1 on error. */
+static int
+find_state(PyObject *obj, PyObject *names, PyObject **dict, PyObject **slots)
+{
+    if (PyList_GET_SIZE(names) > 0) {
+        *slots = snapshot_slots(obj, names);
+        if (*slots == NULL)
+            return -1;
+        if (PyTuple_GET_SIZE(*slots) == 0)
+            Py_CLEAR(*slots);
+    }
+    *dict = P5_InstanceDict(obj);
+    if (*dict == NULL)
+        return PyErr_Occurred() ? -1 : 1;
+    if (!dict_is_plain(*dict))
+        return 0;
+    if (PyDict_GET_SIZE(*dict) == 0)
+        Py_CLEAR(*dict);
+    return 1;
+}
+
+ROOM int
+save_plain_instance(Pickler *p, PyObject *obj, int unique, enum saved *saved)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+    TypeInfo *info = type_info(p->st, type);
+    PyObject *dict = NULL, *slots = NULL;
+    Py_ssize_t class_position;
+    int found;
+
+    if (info->form != TYPE_PLAIN || p->protocol < 2 || p->fast || p->persistent_id != NULL
+            || p->reducer_override != NULL || in_dispatch_table(p, type))
+        return 0;
+    found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
+    *saved = SAVE_ERROR;
+    if (found <= 0)
+        return found < 0;   /* the first instance of a class goes the general way */
+    found = find_state(obj, info->slots, &dict, &slots);
+    if (P5_ALLOCATION_MAY_COLLECT) {
+        ran_foreign(p);
+        unique = 0;
+    }
+    if (found > 0)
+        *saved = begin_instance(p, obj, unique, class_position, dict, slots);
+    Py_XDECREF(dict);
+    Py_XDECREF(slots);
+    return found != 0;
+}
+
+/* Write the slots from walk->at on, and close their dict and the pair. */
+static enum saved
+step_slots(Pickler *p, Walk *walk)
+{
+    PyObject *value;
+    Py_ssize_t size = PyTuple_GET_SIZE(walk->aux);
+    enum saved saved;
+
+    while (walk->at < size) {
+        if (save(p, PyTuple_GET_ITEM(walk->aux, walk->at), 0) < 0)
+            return SAVE_ERROR;
+        value = PyTuple_GET_ITEM(walk->aux, walk->at + 1);
+        walk->in_child = 1;
+        walk->at += 2;
+        saved = save(p, value, only_ours_besides(value));
+        if (saved != SAVED)
+            return saved;
+        walk->in_child = 0;
+    }
+    if (put_op(&p->out, size == 2 ? OP_SETITEM : OP_SETITEMS) < 0 || put_op(&p->out, OP_TUPLE2) < 0)
+        return SAVE_ERROR;
+    return (enum saved)memoize(p, NULL, 1);
+}
+
+/* The first half of the pair is written: open the dict of the slots. */
+static int
+begin_slots(Pickler *p, Walk *walk)
+{
+    walk->stage = INSTANCE_SLOTS;
+    if (put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0)
+        return -1;
+    return PyTuple_GET_SIZE(walk->aux) == 2 ? 0 : put_op(&p->out, OP_MARK);
+}
+
+ROOM int
+step_instance(Pickler *p)
+{
+    Walk *walk = p->walks.top;
+    enum saved saved;
+
+    walk->in_child = 0;
+    if (walk->aux != NULL) {
+        if (walk->stage == INSTANCE_DICT && begin_slots(p, walk) < 0)
+            return -1;
+        saved = step_slots(p, walk);
+        if (saved != SAVED)
+            return saved;
+    }
+    if (put_op(&p->out, OP_BUILD) < 0)
+        return -1;
+    walks_pop(&p->walks);
+    return 0;
+}
+
+ROOM void COLD
+note_instance(Pickler *p, const Walk *walk)
+{
+    int in_slots = walk->stage == INSTANCE_SLOTS;
+
+    if (walk->in_child) {
+        if (in_slots)
+            add_note(p->st, "when serializing dict item %R", PyTuple_GET_ITEM(walk->aux, walk->at - 2));
+        if (walk->aux != NULL)
+            add_note(p->st, "when serializing tuple item %zd", (Py_ssize_t)in_slots);
+        add_note(p->st, "when serializing %T state", walk->obj);
+    }
+    add_note(p->st, "when serializing %T object", walk->obj);
+}

@@ -1,0 +1,188 @@
+/* state.c - making, visiting and clearing the module's state, and the way from a type back to it. */
+#include "state.h"
+
+/* Take `attribute` of the module called `module_name`; check its type if one is given. */
+static PyObject *
+import_from(const char *module_name, const char *attribute, PyTypeObject *type)
+{
+    PyObject *module = NULL, *value = NULL;
+
+    module = PyImport_ImportModule(module_name);
+    if (module == NULL)
+        return NULL;
+    value = PyObject_GetAttrString(module, attribute);
+    Py_DECREF(module);
+    if (value != NULL && type != NULL && !PyObject_TypeCheck(value, type)) {
+        PyErr_Format(PyExc_RuntimeError, "%s.%s should be a %s, not %.200s",
+                     module_name, attribute, type->tp_name, Py_TYPE(value)->tp_name);
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+static int
+init_strings(State *st)
+{
+#define X(name) \
+    st->s_##name = PyUnicode_InternFromString(#name); \
+    if (st->s_##name == NULL) \
+        return -1;
+    STATE_STRINGS(X)
+#undef X
+    return 0;
+}
+
+static int
+init_objects(State *st)
+{
+    PyObject *object_type = (PyObject *)&PyBaseObject_Type;
+
+#define TAKE(field, module, attribute, type) \
+    if ((st->field = import_from(module, attribute, type)) == NULL) \
+        return -1;
+    TAKE(PickleError, "pickle", "PickleError", &PyType_Type)
+    TAKE(PicklingError, "pickle", "PicklingError", &PyType_Type)
+    TAKE(UnpicklingError, "pickle", "UnpicklingError", &PyType_Type)
+    TAKE(dispatch_table, "copyreg", "dispatch_table", &PyDict_Type)
+    TAKE(extension_registry, "copyreg", "_extension_registry", &PyDict_Type)
+    TAKE(inverted_registry, "copyreg", "_inverted_registry", &PyDict_Type)
+    TAKE(extension_cache, "copyreg", "_extension_cache", &PyDict_Type)
+    TAKE(names_2to3, "_compat_pickle", "NAME_MAPPING", &PyDict_Type)
+    TAKE(imports_2to3, "_compat_pickle", "IMPORT_MAPPING", &PyDict_Type)
+    TAKE(names_3to2, "_compat_pickle", "REVERSE_NAME_MAPPING", &PyDict_Type)
+    TAKE(imports_3to2, "_compat_pickle", "REVERSE_IMPORT_MAPPING", &PyDict_Type)
+    TAKE(codecs_encode, "codecs", "encode", NULL)
+    TAKE(partial, "functools", "partial", NULL)
+    TAKE(builtin_getattr, "builtins", "getattr", NULL)
+#undef TAKE
+    st->object_reduce_ex = PyObject_GetAttr(object_type, st->s___reduce_ex__);
+    st->object_reduce = PyObject_GetAttr(object_type, st->s___reduce__);
+    st->object_class = Py_XNewRef(_PyType_Lookup(&PyBaseObject_Type, st->s___class__));
+    st->empty_tuple = PyTuple_New(0);
+    st->minus_one = PyLong_FromLong(-1);
+    if (st->object_reduce_ex == NULL || st->object_reduce == NULL || st->object_class == NULL
+            || st->empty_tuple == NULL || st->minus_one == NULL)
+        return -1;
+    return PyObject_GetOptionalAttr(object_type, st->s___getstate__, &st->object_getstate) < 0 ? -1 : 0;
+}
+
+ROOM int
+state_init(PyObject *Py_UNUSED(module), State *st)
+{
+    if (init_strings(st) < 0)
+        return -1;
+    return init_objects(st);
+}
+
+ROOM int
+state_traverse(State *st, visitproc visit, void *arg)
+{
+    int i;
+
+#define X(name) Py_VISIT(st->name##_Type);
+    STATE_TYPES(X)
+#undef X
+#define X(name) Py_VISIT(st->name);
+    STATE_OBJECTS(X)
+#undef X
+    for (i = 0; i < TYPE_INFOS; i++)
+        Py_VISIT(st->type_infos[i].slots);
+    return 0;
+}
+
+ROOM void
+state_clear(State *st)
+{
+    int i;
+
+#define X(name) Py_CLEAR(st->name##_Type);
+    STATE_TYPES(X)
+#undef X
+#define X(name) Py_CLEAR(st->name);
+    STATE_OBJECTS(X)
+#undef X
+#define X(name) Py_CLEAR(st->s_##name);
+    STATE_STRINGS(X)
+#undef X
+    for (i = 0; i < TYPE_INFOS; i++)
+        Py_CLEAR(st->type_infos[i].slots);
+}
+
+#if P5_TYPES_KNOW_MODULE
+
+ROOM PyTypeObject *
+make_type(PyObject *module, PyType_Spec *spec)
+{
+    return (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+}
+
+static State *
+state_of_own_type(PyTypeObject *type)
+{
+    return (State *)PyType_GetModuleState(type);
+}
+
+#else
+
+/* The type's own dict holds a capsule with the State, whose context keeps the module alive. */
+#define STATE_CAPSULE "pickle5._pickle._state"
+#define STATE_KEY "_pickle5_state"
+
+static void
+drop_capsule(PyObject *capsule)
+{
+    PyObject *module = (PyObject *)PyCapsule_GetContext(capsule);
+    Py_XDECREF(module);
+}
+
+ROOM PyTypeObject *
+make_type(PyObject *module, PyType_Spec *spec)
+{
+    PyObject *type = NULL, *capsule = NULL;
+
+    type = PyType_FromSpec(spec);
+    if (type == NULL)
+        return NULL;
+    capsule = PyCapsule_New(PyModule_GetState(module), STATE_CAPSULE, drop_capsule);
+    if (capsule == NULL)
+        goto error;
+    Py_INCREF(module);
+    if (PyCapsule_SetContext(capsule, module) < 0) {
+        Py_DECREF(module);
+        goto error;
+    }
+    if (PyDict_SetItemString(((PyTypeObject *)type)->tp_dict, STATE_KEY, capsule) < 0)
+        goto error;
+    Py_DECREF(capsule);
+    return (PyTypeObject *)type;
+error:
+    Py_XDECREF(capsule);
+    Py_DECREF(type);
+    return NULL;
+}
+
+static State *
+state_of_own_type(PyTypeObject *type)
+{
+    PyObject *capsule = PyDict_GetItemString(type->tp_dict, STATE_KEY);
+    if (capsule == NULL || !PyCapsule_IsValid(capsule, STATE_CAPSULE)) {
+        PyErr_Format(PyExc_TypeError, "%.200s has lost its module", type->tp_name);
+        return NULL;
+    }
+    return (State *)PyCapsule_GetPointer(capsule, STATE_CAPSULE);
+}
+
+#endif
+
+ROOM State *
+state_of_type(PyTypeObject *type, traverseproc traverse)
+{
+    /* A subclass made by a class statement has a traverse function of its own, so the first type that has ours is the
+       one that make_type made. */
+    for (; type != NULL; type = type->tp_base) {
+        if (type->tp_traverse == traverse)
+            return state_of_own_type(type);
+    }
+    PyErr_SetString(PyExc_TypeError, "not a type of this module");
+    return NULL;
+}

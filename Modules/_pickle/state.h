@@ -1,0 +1,126 @@
+/* state.h - what one instance of the module holds.
+
+   There are no static Python objects: everything lives in State, one per module object and so one per interpreter.
+   Each field stands once, in one of the lists below; state.c expands them into the struct's traverse and clear.
+   A Pickler or Unpickler finds its State when it is created (state_of_type) and keeps the pointer: its type keeps the
+   module alive. */
+#ifndef P5_STATE_H
+#define P5_STATE_H
+
+#include "compat.h"
+#include "macros.h"
+
+/* Types of ours, but PickleBuffer from 3.8 on. */
+#define STATE_TYPES(X) \
+    X(Pickler) \
+    X(Unpickler) \
+    X(PicklerMemo) \
+    X(UnpicklerMemo) \
+    X(PickleBuffer)
+
+/* Objects of the interpreter, taken when the module is made. */
+#define STATE_OBJECTS(X) \
+    X(PickleError) \
+    X(PicklingError) \
+    X(UnpicklingError) \
+    X(dispatch_table)         /* copyreg.dispatch_table: {type: reduce function} */ \
+    X(extension_registry)     /* copyreg._extension_registry: {(module, name): code} */ \
+    X(inverted_registry)      /* copyreg._inverted_registry: {code: (module, name)} */ \
+    X(extension_cache)        /* copyreg._extension_cache: {code: object} */ \
+    X(names_2to3)             /* _compat_pickle.NAME_MAPPING: {(module, name): (module, name)} */ \
+    X(imports_2to3)           /* _compat_pickle.IMPORT_MAPPING: {module: module} */ \
+    X(names_3to2)             /* _compat_pickle.REVERSE_NAME_MAPPING */ \
+    X(imports_3to2)           /* _compat_pickle.REVERSE_IMPORT_MAPPING */ \
+    X(codecs_encode)          /* codecs.encode: how bytes are written below protocol 3 */ \
+    X(partial)                /* functools.partial: NEWOBJ_EX below protocol 4 */ \
+    X(builtin_getattr)        /* builtins.getattr: nested names below protocol 4 */ \
+    X(object_reduce_ex)       /* object.__reduce_ex__, the descriptor */ \
+    X(object_reduce)          /* object.__reduce__ */ \
+    X(object_class)           /* the descriptor of object.__class__ */ \
+    X(object_getstate)        /* object.__getstate__; NULL before 3.11 */ \
+    X(empty_tuple) \
+    X(minus_one)
+
+/* Interned strings, as st->s_NAME. */
+#define STATE_STRINGS(X) \
+    X(__class__) \
+    X(__dict__) \
+    X(__getinitargs__) \
+    X(__getnewargs__) \
+    X(__getnewargs_ex__) \
+    X(__getstate__) \
+    X(__main__) \
+    X(__module__) \
+    X(__mp_main__) \
+    X(__name__) \
+    X(__new__) \
+    X(__newobj__) \
+    X(__newobj_ex__) \
+    X(__notes__) \
+    X(__qualname__) \
+    X(__reduce__) \
+    X(__reduce_ex__) \
+    X(__setitem__) \
+    X(__setstate__) \
+    X(__slotnames__) \
+    X(__slots__) \
+    X(add) \
+    X(append) \
+    X(builtins) \
+    X(bytearray) \
+    X(bytes) \
+    X(dispatch_table) \
+    X(extend) \
+    X(find_class) \
+    X(latin1) \
+    X(modules) \
+    X(peek) \
+    X(persistent_id) \
+    X(persistent_load) \
+    X(read) \
+    X(readinto) \
+    X(readline) \
+    X(reducer_override) \
+    X(write)
+
+/* What typeinfo.c has found out about a type. */
+enum type_form {
+    TYPE_UNKNOWN,
+    TYPE_GENERAL,             /* ask the object for its reduce value */
+    TYPE_CANDIDATE,           /* nothing in it departs from object's ways, but copyreg has not passed it yet */
+    TYPE_PLAIN                /* its instances are written straight from their dict and slots */
+};
+
+typedef struct {
+    PyTypeObject *type;       /* borrowed: compared, never used */
+    unsigned int version;     /* the type's version tag; another one means that the type has changed */
+    unsigned char form;       /* enum type_form */
+    PyObject *slots;          /* TYPE_PLAIN: copyreg's list of the names of its slots */
+} TypeInfo;
+
+enum { TYPE_INFOS = 128 };    /* a power of two */
+
+typedef struct {
+    TypeInfo type_infos[TYPE_INFOS];
+#define X(name) PyTypeObject *name##_Type;
+    STATE_TYPES(X)
+#undef X
+#define X(name) PyObject *name;
+    STATE_OBJECTS(X)
+#undef X
+#define X(name) PyObject *s_##name;
+    STATE_STRINGS(X)
+#undef X
+} State;
+
+/* state.c */
+ROOM int state_init(PyObject *module, State *st);
+ROOM int state_traverse(State *st, visitproc visit, void *arg);
+ROOM void state_clear(State *st);
+/* Make a type of ours that state_of_type can be asked about; a new reference, or NULL. */
+ROOM PyTypeObject *make_type(PyObject *module, PyType_Spec *spec);
+/* The State behind a type that make_type made, or a subclass of it; `traverse` is the traverse function of the type
+   that was made.  NULL with TypeError set where there is none. */
+ROOM State *state_of_type(PyTypeObject *type, traverseproc traverse);
+
+#endif

@@ -1,0 +1,125 @@
+/* unpickler.h - the unpickler's data, and what its rooms offer each other. */
+#ifndef P5_UNPICKLER_H
+#define P5_UNPICKLER_H
+
+#include "state.h"
+#include "errors.h"
+#include "reader.h"
+#include "stack.h"
+#include "unpickler_memo.h"
+
+enum encoding {
+    ENCODING_OTHER,
+    ENCODING_ASCII,
+    ENCODING_BYTES              /* Python 2's str is read as bytes */
+};
+
+/* Everything one load needs.  An Unpickler object holds one; loads() and load() keep theirs on the C stack. */
+typedef struct {
+    State *st;
+    Reader in;
+    Stack stack;
+    UnpicklerMemo memo;
+    int protocol;                 /* as PROTO said; 0 before */
+    int fix_imports;              /* Python 2 names below protocol 3 */
+    int busy;                     /* a load is under way */
+    int raised;                   /* the pending exception is the engine's own, and may say where in the pickle */
+    enum encoding encoding_kind;
+    const char *encoding;         /* how Python 2's str is decoded */
+    const char *errors;
+    int opcode;                   /* the opcode at work, while functions are called for it, and its place */
+    Py_ssize_t opcode_offset;
+    PyObject *buffers;            /* iterator over the out-of-band buffers, or NULL */
+    PyObject *object;             /* the Unpickler whose find_class must be called, or NULL; borrowed */
+    PyObject *persistent_load;    /* the hook of this load, or NULL */
+} Unpickler;
+
+typedef struct {
+    PyObject_HEAD
+    Unpickler core;
+    PyObject *persistent_load;    /* the attribute, where one was set on the instance */
+    char *encoding;               /* the memory behind core.encoding and core.errors */
+    char *errors;
+    int ready;                    /* __init__ succeeded */
+} UnpicklerObject;
+
+/* Raise an exception of the engine's own; -1. */
+#define load_fail(u, ...) ((u)->raised = 1, fail(__VA_ARGS__))
+
+/* The functions below carry out one opcode each, if nothing else is said: its argument has been read or is read by
+   them, and the stack is theirs to change.  0, or -1 with an exception. */
+
+/* load_atoms.c */
+/* Python 2's str, under the encoding that was chosen; a new reference. */
+ROOM PyObject *decode_python2(Unpickler *u, const char *data, Py_ssize_t size);
+/* A two's complement little-endian int of any size; a new reference. */
+ROOM PyObject *decode_int(const unsigned char *data, Py_ssize_t size);
+ROOM int load_int(Unpickler *u);
+ROOM int load_long(Unpickler *u);
+ROOM int load_counted_long(Unpickler *u, int width);
+ROOM int load_float(Unpickler *u);
+ROOM int load_string(Unpickler *u);
+ROOM int load_counted_string(Unpickler *u, int width);
+ROOM int load_unicode(Unpickler *u);
+ROOM int load_counted_unicode(Unpickler *u, int width);
+ROOM int load_counted_bytes(Unpickler *u, int width);
+ROOM int load_bytearray8(Unpickler *u);
+ROOM int load_get(Unpickler *u);
+ROOM int load_put(Unpickler *u);
+ROOM int memo_miss(Unpickler *u, Py_ssize_t index);
+
+/* load_containers.c */
+ROOM int load_tuple(Unpickler *u);
+ROOM int load_list(Unpickler *u);
+ROOM int load_dict(Unpickler *u);
+ROOM int load_empty_set(Unpickler *u);
+ROOM int load_frozenset(Unpickler *u);
+ROOM int load_append(Unpickler *u);
+ROOM int load_appends(Unpickler *u);
+ROOM int load_setitem(Unpickler *u);
+ROOM int load_setitems(Unpickler *u);
+ROOM int load_additems(Unpickler *u);
+/* RecursionError where hashing this object would overflow the C stack inside the interpreter. */
+ROOM int check_hash_depth(Unpickler *u, PyObject *key);
+/* What the stack lacks: a mark in the way, or objects. */
+ROOM int stack_underflow(Unpickler *u);
+ROOM int no_mark(Unpickler *u);
+
+/* load_objects.c */
+ROOM int load_reduce(Unpickler *u);
+ROOM int load_newobj(Unpickler *u);
+ROOM int load_newobj_ex(Unpickler *u);
+ROOM int load_inst(Unpickler *u);
+ROOM int load_obj(Unpickler *u);
+ROOM int load_persid(Unpickler *u);
+ROOM int load_binpersid(Unpickler *u);
+ROOM int load_next_buffer(Unpickler *u);
+ROOM int load_readonly_buffer(Unpickler *u);
+
+/* load_build.c */
+ROOM int load_build(Unpickler *u);
+
+/* find_class.c */
+ROOM int load_global(Unpickler *u);
+ROOM int load_stack_global(Unpickler *u);
+ROOM int load_extension(Unpickler *u, int width);
+/* Unpickler.find_class as it is where nobody overrides it; and through the override; a new reference. */
+ROOM PyObject *find_class(Unpickler *u, PyObject *module_name, PyObject *name);
+ROOM PyObject *find_global(Unpickler *u, PyObject *module_name, PyObject *name);
+
+/* load.c */
+/* Run the machine to STOP; the object, or NULL. */
+ROOM PyObject *run_machine(Unpickler *u);
+
+/* unpickler.c */
+ROOM PyObject *pickle_load(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames);
+ROOM PyObject *pickle_loads(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames);
+ROOM int add_unpickler(PyObject *module, State *st);
+ROOM int no_persistent_load(State *st);
+
+/* unpickler_proxy.c: the type of Unpickler.memo. */
+ROOM int add_unpickler_memo(PyObject *module, State *st);
+ROOM PyObject *new_unpickler_memo_proxy(UnpicklerObject *unpickler);
+ROOM int assign_unpickler_memo(UnpicklerObject *unpickler, PyObject *value);
+
+#endif

@@ -1,0 +1,98 @@
+/* walks.h - the pickler's own stack.
+
+   A walk is one container or reduce value that is open, with the place reached in it.  The pickler is a loop over the
+   top walk (save.c): a step writes what it can, and where it meets something that needs a walk of its own, that one is
+   pushed and the step returns.  So depth costs memory, never C stack. */
+#ifndef P5_WALKS_H
+#define P5_WALKS_H
+
+#include "errors.h"
+
+enum walk_kind {
+    WALK_LIST,            /* an exact list, in batches */
+    WALK_DICT,            /* an exact dict, in batches */
+    WALK_SET,             /* an exact set, in batches (protocol 4 on) */
+    WALK_TUPLE,
+    WALK_FROZENSET,       /* protocol 4 on */
+    WALK_LIST_ITEMS,      /* an iterator of list items of a reduce value */
+    WALK_DICT_ITEMS,      /* an iterator of pairs of a reduce value */
+    WALK_PAIR,            /* one of those pairs */
+    WALK_REDUCE,          /* a reduce value: callable, arguments, state */
+    WALK_INSTANCE,        /* a plain instance: its dict, its slots */
+    WALK_GLOBAL,          /* a name: its module and qualified name as objects (protocol 4 on) */
+    WALK_NESTED_GLOBAL,   /* a nested name below protocol 4, by getattr */
+    WALK_PERSID           /* a persistent id that is an object */
+};
+
+/* `stage` of the WALK_LIST_ITEMS or WALK_DICT_ITEMS of a list or dict itself. */
+enum { ITEMS_OF_CONTAINER = 1 };
+
+typedef struct {
+    unsigned char kind;
+    unsigned char stage;          /* where a WALK_REDUCE and the like stand; see save_reduce.c */
+    unsigned char in_child;       /* a child is being written: an error belongs to it, and gets its note */
+    unsigned char unique;         /* one edge owned the object when its walk began */
+    unsigned char open;           /* a batch is open */
+    unsigned char single;         /* the open batch has one item and no MARK */
+    unsigned char child_unique;   /* the same for `aux`, a child that waits */
+    int batch;                    /* items that the open batch may still take */
+    PyObject *obj;                /* what is being written */
+    PyObject *aux;                /* a second object: a pending dict value, an iterator, a reduce value */
+    PyObject *held;               /* a third: a dict key, a pending item, arguments made by the engine */
+    Py_ssize_t at;                /* the place reached */
+    Py_ssize_t size;              /* the size when the walk began; for late owners, memo.foreign then */
+    Py_ssize_t left;              /* items that no batch has taken yet */
+} Walk;
+
+enum { WALKS_SMALL = 8 };
+
+typedef struct {
+    Walk *top;                    /* the walk in progress; below `base` when there is none */
+    Walk *base;
+    Walk *end;
+    Walk small[WALKS_SMALL];
+} Walks;
+
+/* walks.c */
+ROOM void walks_init(Walks *walks);
+ROOM void walks_clear(Walks *walks);
+ROOM int walks_traverse(Walks *walks, visitproc visit, void *arg);
+ROOM size_t walks_sizeof(const Walks *walks);
+ROOM int walks_grow(Walks *walks);
+
+/* Open a walk over `obj`, with a reference of its own.  Every other field is zero.  The pointers to older walks are
+   void after this.  NULL with MemoryError. */
+static ALWAYS_INLINE Walk *
+walks_push(Walks *walks, enum walk_kind kind, PyObject *obj)
+{
+    Walk *walk;
+
+    if (UNLIKELY(walks->top + 1 == walks->end) && walks_grow(walks) < 0)
+        return NULL;
+    walk = ++walks->top;
+    memset(walk, 0, sizeof(Walk));
+    walk->kind = (unsigned char)kind;
+    Py_INCREF(obj);
+    walk->obj = obj;
+    return walk;
+}
+
+/* Close the top walk. */
+static ALWAYS_INLINE void
+walks_pop(Walks *walks)
+{
+    Walk *walk = walks->top--;
+    PyObject *obj = walk->obj, *aux = walk->aux, *held = walk->held;
+
+    Py_XDECREF(held);
+    Py_XDECREF(aux);
+    Py_DECREF(obj);
+}
+
+static ALWAYS_INLINE int
+walks_empty(const Walks *walks)
+{
+    return walks->top < walks->base;
+}
+
+#endif

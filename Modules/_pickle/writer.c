@@ -1,0 +1,273 @@
+/* writer.c - the output buffer, frames, and files.
+
+   A pickle gathers in one contiguous buffer.  It starts inside the struct and moves to a bytes object when it outgrows
+   that; the bytes object doubles by realloc, so that dumps ends by cutting it to size and returning it, without a copy.
+
+   Frames (protocol 4 on) are laid while writing: opening one leaves FRAME_HEADER_SIZE bytes free, closing it fills them
+   in.  A frame is closed at the first boundary between objects past FRAME_SIZE_TARGET bytes, and around each body of
+   LARGE_OBJECT bytes or more, which stands outside any frame.  The hot path knows all this as one comparison: at each
+   boundary, has `next` passed `limit`?
+
+   With a file, the boundary that closes a frame also hands it to the file's write method and starts the buffer anew;
+   below protocol 4 the same limit makes pieces of the same size.  A large body goes to the file as itself. */
+#include "writer.h"
+#include "utf8.h"
+
+#define NO_LIMIT UINTPTR_MAX
+
+ROOM void
+writer_init(Writer *w)
+{
+    w->bytes = NULL;
+    w->write = NULL;
+    w->framing = 0;
+    w->start = w->next = w->small;
+    w->end = w->small + WRITER_SMALL;
+    w->frame = NULL;
+    w->limit = NO_LIMIT;
+}
+
+ROOM void
+writer_clear(Writer *w)
+{
+    Py_CLEAR(w->write);
+    Py_CLEAR(w->bytes);
+    w->start = w->next = w->small;
+    w->end = w->small + WRITER_SMALL;
+    w->frame = NULL;
+}
+
+/* Where the next boundary has something to do. */
+static void
+set_limit(Writer *w)
+{
+    if (w->frame != NULL)
+        w->limit = (uintptr_t)w->frame + FRAME_HEADER_SIZE + FRAME_SIZE_TARGET;
+    else if (w->write != NULL)
+        w->limit = (uintptr_t)w->start + FRAME_SIZE_TARGET;
+    else
+        w->limit = NO_LIMIT;
+}
+
+ROOM void
+writer_begin(Writer *w)
+{
+    w->next = w->start;
+    w->frame = NULL;
+    w->framing = 0;
+    set_limit(w);
+}
+
+ROOM int
+writer_open_frame(Writer *w)
+{
+    if (writer_reserve(w, FRAME_HEADER_SIZE) < 0)
+        return -1;
+    w->framing = 1;
+    w->frame = w->next;
+    w->next += FRAME_HEADER_SIZE;
+    set_limit(w);
+    return 0;
+}
+
+ROOM void
+writer_close_frame(Writer *w)
+{
+    unsigned char *header = w->frame;
+    size_t size;
+
+    if (header == NULL)
+        return;
+    w->frame = NULL;
+    size = (size_t)(w->next - header) - FRAME_HEADER_SIZE;
+    if (size < FRAME_SIZE_MIN) {
+        memmove(header, header + FRAME_HEADER_SIZE, size);
+        w->next = header + size;
+        return;
+    }
+    header[0] = OP_FRAME;
+    put_u64le(header + 1, (uint64_t)size);
+}
+
+/* Move the buffer to a bytes object of `capacity` bytes. */
+static int
+move_buffer(Writer *w, size_t capacity)
+{
+    size_t used = (size_t)(w->next - w->start);
+    size_t frame = w->frame == NULL ? 0 : (size_t)(w->frame - w->start);
+
+    if (w->bytes == NULL) {
+        w->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)capacity);
+        if (w->bytes != NULL)
+            memcpy(PyBytes_AS_STRING(w->bytes), w->start, used);
+    }
+    else
+        (void)_PyBytes_Resize(&w->bytes, (Py_ssize_t)capacity);
+    if (w->bytes == NULL) {
+        w->start = w->next = w->small;
+        w->end = w->small + WRITER_SMALL;
+        w->frame = NULL;
+        return -1;
+    }
+    w->start = (unsigned char *)PyBytes_AS_STRING(w->bytes);
+    w->next = w->start + used;
+    w->end = w->start + capacity;
+    if (w->frame != NULL)
+        w->frame = w->start + frame;
+    set_limit(w);
+    return 0;
+}
+
+ROOM int COLD
+writer_grow(Writer *w, size_t more)
+{
+    size_t used = (size_t)(w->next - w->start), capacity = (size_t)(w->end - w->start);
+
+    if (more > (size_t)PY_SSIZE_T_MAX / 2 - used) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    capacity *= 2;
+    if (capacity < 4096)
+        capacity = 4096;
+    if (capacity > (size_t)PY_SSIZE_T_MAX / 2 || capacity < used + more)
+        capacity = used + more;
+    return move_buffer(w, capacity);
+}
+
+/* Hand `object` to the file. */
+static int
+call_write(Writer *w, PyObject *object)
+{
+    PyObject *write = Py_NewRef(w->write);
+    PyObject *result = PyObject_CallOneArg(write, object);
+
+    Py_DECREF(write);
+    if (result == NULL)
+        return -1;
+    Py_DECREF(result);
+    return 0;
+}
+
+/* Hand everything buffered to the file, and start the buffer anew. */
+static int
+flush(Writer *w)
+{
+    PyObject *piece;
+    int result;
+
+    if (w->next == w->start)
+        return 0;
+    piece = PyBytes_FromStringAndSize((char *)w->start, w->next - w->start);
+    if (piece == NULL)
+        return -1;
+    w->next = w->start;
+    result = call_write(w, piece);
+    Py_DECREF(piece);
+    return result;
+}
+
+ROOM int COLD
+writer_boundary_slow(Writer *w)
+{
+    writer_close_frame(w);
+    if (w->write != NULL && flush(w) < 0)
+        return -1;
+    if (w->framing)
+        return writer_open_frame(w);
+    set_limit(w);
+    return 0;
+}
+
+/* Before a large body: the opcode and length go outside any frame, and to the file if there is one. */
+static int
+begin_large(Writer *w, const unsigned char *header, size_t header_size)
+{
+    writer_close_frame(w);
+    if (put_bytes(w, header, header_size) < 0)
+        return -1;
+    return w->write == NULL ? 0 : flush(w);
+}
+
+static int
+end_large(Writer *w)
+{
+    if (w->framing)
+        return writer_open_frame(w);
+    set_limit(w);
+    return 0;
+}
+
+ROOM int
+writer_put_large(Writer *w, const unsigned char *header, size_t header_size, const char *data, size_t size,
+                 PyObject *owner)
+{
+    PyObject *piece = NULL;
+    int result;
+
+    if (begin_large(w, header, header_size) < 0)
+        return -1;
+    if (w->write == NULL) {
+        if (put_bytes(w, data, size) < 0)
+            return -1;
+        return end_large(w);
+    }
+    piece = owner != NULL ? Py_NewRef(owner) : PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+    if (piece == NULL)
+        return -1;
+    result = call_write(w, piece);
+    Py_DECREF(piece);
+    return result < 0 ? -1 : end_large(w);
+}
+
+ROOM int
+writer_put_large_text(Writer *w, const unsigned char *header, size_t header_size, PyObject *text, size_t size)
+{
+    Py_ssize_t from, to, length = PyUnicode_GET_LENGTH(text);
+    int kind = (int)PyUnicode_KIND(text), ascii = PyUnicode_IS_ASCII(text);
+    Py_ssize_t piece = ascii ? TEXT_PIECE : TEXT_PIECE / utf8_most(kind);
+
+    if (begin_large(w, header, header_size) < 0)
+        return -1;
+    if (w->write == NULL && writer_reserve(w, size) < 0)
+        return -1;
+    for (from = 0; from < length; from = to) {
+        to = length - from > piece ? from + piece : length;
+        if (ascii) {
+            if (put_bytes(w, (const char *)PyUnicode_DATA(text) + from, (size_t)(to - from)) < 0)
+                return -1;
+        }
+        else {
+            if (w->write != NULL && writer_reserve(w, (size_t)((to - from) * utf8_most(kind))) < 0)
+                return -1;
+            w->next = utf8_encode(w->next, kind, PyUnicode_DATA(text), from, to);
+        }
+        if (w->write != NULL && flush(w) < 0)
+            return -1;
+    }
+    return end_large(w);
+}
+
+ROOM PyObject *
+writer_finish_bytes(Writer *w)
+{
+    PyObject *result = NULL;
+    Py_ssize_t size;
+
+    writer_close_frame(w);
+    size = w->next - w->start;
+    if (w->bytes == NULL)
+        return PyBytes_FromStringAndSize((char *)w->start, size);
+    (void)_PyBytes_Resize(&w->bytes, size);
+    result = w->bytes;
+    w->bytes = NULL;
+    writer_clear(w);
+    return result;
+}
+
+ROOM int
+writer_finish_file(Writer *w)
+{
+    writer_close_frame(w);
+    return flush(w);
+}

@@ -1,0 +1,320 @@
+"""Files: what is asked of them, what they may do, where they are left, and what happens when they fail."""
+import io
+import os
+import pickle
+import socket
+import tempfile
+
+import pytest
+
+import zoo
+
+only = pytest.mark.only
+since = pytest.mark.since
+
+
+class WriteOnly:
+    def __init__(self):
+        self.data = bytearray()
+
+    def write(self, chunk):
+        self.data += chunk
+
+
+class ReadOnly(object):
+    """read and readline, and nothing else."""
+
+    def __init__(self, data, log=None):
+        self.inner = io.BytesIO(data)
+        self.log = log if log is not None else []
+
+    def read(self, size):
+        self.log.append(('read', size))
+        return self.inner.read(size)
+
+    def readline(self):
+        self.log.append(('readline',))
+        return self.inner.readline()
+
+
+class WithReadinto(ReadOnly):
+    def readinto(self, buffer):
+        self.log.append(('readinto', len(buffer)))
+        return self.inner.readinto(buffer)
+
+
+class WithPeek(WithReadinto):
+    def peek(self, size):
+        self.log.append(('peek', size))
+        return self.inner.getvalue()[self.inner.tell():][:4096]
+
+
+class Piecemeal(WithReadinto):
+    """readinto gives less than was asked for, as a pipe does."""
+
+    def readinto(self, buffer):
+        part = self.inner.read(min(len(buffer), 7))
+        buffer[:len(part)] = part
+        return len(part)
+
+
+FILES = [ReadOnly, WithReadinto, WithPeek]
+OBJECTS = [None, 'text', [1, 2, 3], {'a': (1, b'x' * 300)}, 'y' * 100000, b'z' * 200000, list(range(3000)), zoo.Plain(a=1),
+           bytearray(b'w' * 70000), 1 << 3000]
+
+
+def same(a, b):
+    return a.__dict__ == b.__dict__ if isinstance(a, zoo.Plain) else a == b
+
+
+@pytest.mark.parametrize('file_type', FILES)
+def test_many_pickles_from_one_file(impl, proto, file_type):
+    data = b''.join(impl.dumps(obj, proto) for obj in OBJECTS)
+    file = file_type(data + b'rest')
+    for obj in OBJECTS:
+        assert same(impl.load(file), obj)
+    assert file.inner.read() == b'rest'
+
+
+@pytest.mark.parametrize('file_type', FILES)
+def test_one_unpickler_many_loads(impl, proto, file_type):
+    out = io.BytesIO()
+    pickler = impl.Pickler(out, proto)
+    for obj in OBJECTS:
+        pickler.dump(obj)
+    file = file_type(out.getvalue())
+    unpickler = impl.Unpickler(file)
+    for obj in OBJECTS:
+        assert same(unpickler.load(), obj)
+    with pytest.raises(EOFError):
+        unpickler.load()
+
+
+def test_the_file_is_left_right_after_stop(impl, proto):
+    for obj in OBJECTS:
+        data = impl.dumps(obj, proto)
+        for file in (io.BytesIO(data + b'rest'), io.BufferedReader(io.BytesIO(data + b'rest'), 16)):
+            impl.load(file)
+            assert file.read() == b'rest'
+
+
+def test_real_files(impl, proto, tmp_path):
+    path = str(tmp_path / 'file')
+    with open(path, 'wb') as file:
+        for obj in OBJECTS:
+            impl.dump(obj, file, proto)
+    for buffering in (-1, 0, 100):
+        if buffering == 0 and proto == 0:
+            continue  # a system call for each byte
+        with open(path, 'rb', buffering=buffering) as file:
+            for obj in OBJECTS:
+                assert same(impl.load(file), obj)
+            assert file.read() == b''
+
+
+def test_writing_and_reading_in_turn(impl):
+    with tempfile.TemporaryFile() as file:
+        impl.dump([1], file)
+        impl.dump([2], file)
+        file.seek(0)
+        assert impl.load(file) == [1]
+        assert impl.load(file) == [2]
+        impl.dump([3], file)
+        file.seek(0)
+        assert [impl.load(file) for i in range(3)] == [[1], [2], [3]]
+
+
+@pytest.mark.skipif(not hasattr(socket, 'socketpair') or not hasattr(os, 'fork'), reason='needs socket pairs')
+def test_a_socket_is_not_waited_for(impl, proto):
+    """What stands behind a pickle on a socket is not asked for before it is needed: nobody has sent it yet."""
+    here, there = socket.socketpair()
+    there.settimeout(20)
+    with here, there, there.makefile('rb') as file:
+        for obj in OBJECTS[:4]:
+            here.sendall(impl.dumps(obj, proto))
+            assert same(impl.load(file), obj)
+        unpickler = impl.Unpickler(file)
+        for obj in OBJECTS[:4]:
+            here.sendall(impl.dumps(obj, proto))
+            assert same(unpickler.load(), obj)
+
+
+def test_any_object_with_write(impl, proto):
+    for obj in OBJECTS:
+        file = WriteOnly()
+        impl.dump(obj, file, proto)
+        assert same(impl.loads(bytes(file.data)), obj)
+
+
+def test_files_without_the_methods(impl):
+    with pytest.raises(TypeError, match='write'):
+        impl.Pickler(object())
+    with pytest.raises(TypeError):
+        impl.dump(1, 5)
+    for methods in ('', 'read', 'readline'):
+        file = type('File', (object,), {name: lambda self, *args: b'' for name in methods.split()})()
+        with pytest.raises((TypeError, AttributeError)):
+            impl.Unpickler(file).load()
+
+
+@only('engine', 'stdlib')
+@since((3, 8))
+def test_a_file_without_the_methods_is_named(impl):
+    with pytest.raises(TypeError, match="file must have a 'write' attribute"):
+        impl.Pickler(5)
+    with pytest.raises(TypeError, match="file must have 'read' and 'readline' attributes"):
+        impl.Unpickler(5)
+
+
+@since((3, 7))
+@pytest.mark.parametrize('position', range(3))
+def test_write_that_raises(impl, position):
+    class Failing:
+        calls = 0
+
+        def write(self, chunk):
+            self.calls += 1
+            if self.calls > position:
+                raise ZeroDivisionError('disk full')
+            return len(chunk)
+
+    obj = [b'x' * 100000, 'y' * 100000, list(range(50000))]
+    pickler = impl.Pickler(Failing(), 4)
+    with pytest.raises(ZeroDivisionError, match='disk full'):
+        pickler.dump(obj)
+    with pytest.raises(ZeroDivisionError):
+        pickler.dump(obj)
+
+
+def test_read_that_raises(impl):
+    class Failing(ReadOnly):
+        def read(self, size):
+            raise ZeroDivisionError('unplugged')
+
+        def readline(self):
+            return self.read(1)
+
+    for data in (b'K\1.', b'I1\n.'):
+        with pytest.raises(ZeroDivisionError, match='unplugged'):
+            impl.load(Failing(data))
+
+
+@only('engine', 'stdlib')
+@pytest.mark.parametrize('wrong', [None, 'text', 5, [b'N.']])
+def test_read_that_gives_no_bytes(impl, wrong):
+    class Wrong(object):
+        def read(self, size):
+            return wrong
+
+        def readline(self):
+            return wrong
+
+    with pytest.raises((TypeError, pickle.UnpicklingError, EOFError, ValueError)):
+        impl.load(Wrong())
+
+
+@only('engine')
+@pytest.mark.parametrize('extra', [1, 1000])
+def test_read_that_gives_too_much(impl, extra):
+    class Generous(ReadOnly):
+        def read(self, size):
+            return self.inner.read(size) + b'N' * extra
+
+        def readline(self):
+            return self.inner.readline()
+
+    try:
+        impl.load(Generous(b'](K\1K\2e.'))
+    except (pickle.UnpicklingError, ValueError, EOFError, OverflowError):
+        pass
+
+
+@only('engine')
+@pytest.mark.parametrize('result', [None, -1, 1 << 40, 'x'])
+def test_readinto_that_lies(impl, result):
+    class Lying(WithReadinto):
+        def readinto(self, buffer):
+            return result
+
+    with pytest.raises((pickle.UnpicklingError, EOFError, ValueError, TypeError, OverflowError)):
+        impl.load(Lying(impl.dumps(b'q' * 300000, 4)))
+
+
+def test_readinto_in_pieces(impl):
+    if impl.compiled:
+        for value in ('a' * 1000, b'b' * 70000):
+            try:
+                assert impl.load(Piecemeal(impl.dumps([value], 4))) == [value]
+            except (pickle.UnpicklingError, EOFError):  # the stdlib takes a short count for the end
+                pass
+
+
+def test_readinto_serves_large_bytes(impl):
+    log = []
+    assert impl.load(WithReadinto(impl.dumps([b'x' * 300000], 4), log)) == [b'x' * 300000]
+    if impl.compiled and impl.has((3, 8)):
+        assert any(entry[0] == 'readinto' and entry[1] > 200000 for entry in log)
+
+
+@since((3, 9))
+def test_a_file_without_readinto(impl):
+    for obj in OBJECTS:
+        for proto in impl.protocols:
+            assert same(impl.load(ReadOnly(impl.dumps(obj, proto))), obj)
+
+
+def test_peek_that_gives_nothing(impl):
+    class Blind(WithReadinto):
+        def peek(self, size):
+            return b''
+
+    assert impl.load(Blind(impl.dumps(list(range(1000)), 2))) == list(range(1000))
+
+
+@only('engine', 'stdlib')
+def test_peek_that_is_not_implemented(impl):
+    class Raw(WithReadinto):
+        def peek(self, size):
+            raise io.UnsupportedOperation('peek')
+
+    try:
+        assert impl.load(Raw(impl.dumps([1, 2, 'text'], 2))) == [1, 2, 'text']
+    except io.UnsupportedOperation:
+        pass
+
+
+@only('engine', 'stdlib')
+def test_what_is_written_may_be_kept(impl):
+    """A file may keep the chunks it gets: they do not change afterwards."""
+    class Keeping:
+        def __init__(self):
+            self.chunks = []
+
+        def write(self, chunk):
+            self.chunks.append(chunk)
+
+    file = Keeping()
+    obj = [list(range(100000)), b'x' * 100000, 'y' * 70000, ['%d' % i for i in range(30000)]]
+    impl.dump(obj, file, 4)
+    assert impl.loads(b''.join(bytes(chunk) for chunk in file.chunks)) == obj
+
+
+def test_reference_to_the_file_is_dropped(impl):
+    import gc
+    import weakref
+    file = type('File', (io.BytesIO,), {})(b'N.')
+    gone = weakref.ref(file)
+    unpickler = impl.Unpickler(file)
+    pickler = impl.Pickler(file)
+    unpickler.load()
+    del unpickler, pickler, file
+    for _ in range(3):
+        gc.collect()
+    assert gone() is None
+
+
+def test_text_files_are_refused(impl):
+    with pytest.raises(TypeError):
+        impl.dump(1, io.StringIO())
+    with pytest.raises((TypeError, pickle.UnpicklingError, AssertionError)):
+        impl.load(io.StringIO('N.'))
