@@ -111,6 +111,8 @@ def test_every_opcode_belongs_to_its_protocol(engine, case):
         tools = pickletools
     for protocol in case.protocols:
         data = engine.dumps(case.build(), protocol)
+        if protocol == 3 and u'\xe9'.encode('utf-8') in data and sys.version_info < (3, 13):
+            continue  # pickletools could not show names that are not ASCII
         if len(data) < 5000:
             opcodes = list(tools.genops(data))
             setter = case.since == (3, 8)  # its two arguments are a TUPLE2 in every protocol, in the stdlib too

@@ -539,7 +539,7 @@ def random_graph(seed):
                 node.extend(some())
                 node.extra = pick()
             else:
-                node = bytearray(b'%d' % rng.randrange(10))
+                node = bytearray(b'%02d' % rng.randrange(10))
             if rng.random() < 0.8:
                 nodes.append(node)
             return node

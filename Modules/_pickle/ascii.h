@@ -1,4 +1,4 @@
-/* ascii.h - text from UTF-8, with a short way for what is plain ASCII. */
+/* ascii.h - finding out that bytes are ASCII, and making text of them. */
 #ifndef P5_ASCII_H
 #define P5_ASCII_H
 
@@ -43,15 +43,6 @@ new_ascii(const unsigned char *p, Py_ssize_t n)
     if (LIKELY(text != NULL))
         memcpy(PyUnicode_1BYTE_DATA(text), p, (size_t)n);
     return text;
-}
-
-/* A str from UTF-8 as pickles have it: lone surrogates may stand in it. */
-static ALWAYS_INLINE PyObject *
-new_text(const unsigned char *p, Py_ssize_t n)
-{
-    if (LIKELY(is_ascii(p, n)))
-        return new_ascii(p, n);
-    return PyUnicode_DecodeUTF8((const char *)p, n, "surrogatepass");
 }
 
 #endif

@@ -190,6 +190,15 @@ PyErr_SetRaisedException(PyObject *value)
 }
 #endif
 
+/* 3.10: the switch of the cyclic collector, as C functions. */
+#if PY_VERSION_HEX >= 0x030A0000
+#define P5_HAVE_GC_SWITCH 1
+#else
+#define P5_HAVE_GC_SWITCH 0
+#define PyGC_Enable() 0
+#define PyGC_Disable() 0
+#endif
+
 /* 3.10: small helpers that return or store new references. */
 #if PY_VERSION_HEX < 0x030A0000
 static inline PyObject *

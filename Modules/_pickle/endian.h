@@ -48,26 +48,51 @@ get_u64le(const unsigned char *p)
     return (uint64_t)get_u32le(p) | (uint64_t)get_u32le(p + 4) << 32;
 }
 
+/* Big-endian 64 bits.  Compilers see through the shifts on one side only, so the byte swap is spelled where there is
+   one. */
+static ALWAYS_INLINE void
+put_u64be(unsigned char *p, uint64_t v)
+{
+#if defined(P5_BSWAP64)
+    v = P5_BSWAP64(v);
+    memcpy(p, &v, 8);
+#else
+    int i;
+    for (i = 0; i < 8; i++)
+        p[i] = (unsigned char)(v >> (56 - 8 * i));
+#endif
+}
+
+static ALWAYS_INLINE uint64_t
+get_u64be(const unsigned char *p)
+{
+    uint64_t v = 0;
+#if defined(P5_BSWAP64)
+    memcpy(&v, p, 8);
+    v = P5_BSWAP64(v);
+#else
+    int i;
+    for (i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+#endif
+    return v;
+}
+
 /* IEEE 754 doubles through their bits.  Every machine CPython runs on has them, and its integers and floats share one
    byte order. */
 static ALWAYS_INLINE void
 put_f64be(unsigned char *p, double value)
 {
     uint64_t v;
-    int i;
     memcpy(&v, &value, 8);
-    for (i = 0; i < 8; i++)
-        p[i] = (unsigned char)(v >> (56 - 8 * i));
+    put_u64be(p, v);
 }
 
 static ALWAYS_INLINE double
 get_f64be(const unsigned char *p)
 {
-    uint64_t v = 0;
+    uint64_t v = get_u64be(p);
     double value;
-    int i;
-    for (i = 0; i < 8; i++)
-        v = v << 8 | p[i];
     memcpy(&value, &v, 8);
     return value;
 }

@@ -10,11 +10,15 @@
    Where the stack holds too little, and when anything else fails, control goes to `failed`, the only place that knows
    how to say where in the pickle it happened.  What an opcode pushes comes through `value`. */
 #include "unpickler.h"
+#include "gc_hold.h"
 #include "ascii.h"
 #include "endian.h"
 #include "opcodes.h"
 
-enum { NO_OPCODE = -1 };
+enum {
+    NO_OPCODE = -1,
+    WORTH_HOLDING = 2000        /* bytes of a pickle from which on the collector is held off */
+};
 
 static const char *
 opcode_name(int opcode)
@@ -76,11 +80,17 @@ memoize_slowly(Unpickler *u, Py_ssize_t index)
         } \
     } while (0)
 #define RELOAD() (p = u->in.pos, top = u->stack.top, op = NULL)
-#define CALL(call) do { \
+/* The function takes care of the collector itself. */
+#define QUIET_CALL(call) do { \
         SAVE(); \
         if (UNLIKELY((call) < 0)) \
             goto failed; \
         RELOAD(); \
+        hold_collector(u); \
+    } while (0)
+#define CALL(call) do { \
+        free_collector(u); \
+        QUIET_CALL(call); \
     } while (0)
 #define ARGUMENT(n) do { \
         if (UNLIKELY(u->in.end - p < (Py_ssize_t)(n))) \
@@ -154,9 +164,13 @@ refill:
     u->stack.top = top;
     u->opcode = NO_OPCODE;
     u->opcode_offset = u->in.offset + (p - u->in.base);
+    free_collector(u);
     if (reader_next(&u->in) < 0)
         goto failed;
     RELOAD();
+    if (u->in.end - p > WORTH_HOLDING)
+        u->gc_wanted = 1;
+    hold_collector(u);
     op = p;
 #if P5_COMPUTED_GOTO
     goto *targets[*p++];
@@ -210,7 +224,7 @@ next:
         n = *p++;
         ARGUMENT(n);
         p += n;
-        PUSH_NEW(new_text(p - n, n));
+        PUSH_NEW(LIKELY(is_ascii(p - n, n)) ? new_ascii(p - n, n) : decode_utf8(u, p - n, n));
         DISPATCH();
     OPCODE(BINUNICODE):
         /* A long one goes the other way, which asks the file for no more than it has. */
@@ -221,7 +235,7 @@ next:
         }
         n = (Py_ssize_t)get_u32le(p);
         p += 4 + n;
-        PUSH_NEW(new_text(p - n, n));
+        PUSH_NEW(LIKELY(is_ascii(p - n, n)) ? new_ascii(p - n, n) : decode_utf8(u, p - n, n));
         DISPATCH();
     OPCODE(BINUNICODE8):
         CALL(load_counted_unicode(u, 8));
@@ -314,7 +328,7 @@ next:
 
     OPCODE(MARK):
         if (UNLIKELY(u->stack.mark_count == u->stack.mark_limit))
-            CALL(stack_grow_marks(&u->stack));
+            QUIET_CALL(stack_grow_marks(&u->stack));
         u->stack.marks[u->stack.mark_count++] = top - u->stack.base;
         u->stack.fence = top;
         DISPATCH();
@@ -328,7 +342,7 @@ next:
         PUSH_NEW(PyDict_New());
         DISPATCH();
     OPCODE(EMPTY_SET):
-        CALL(load_empty_set(u));
+        QUIET_CALL(load_empty_set(u));
         DISPATCH();
     OPCODE(TUPLE1):
         n = 1;
@@ -352,38 +366,39 @@ next:
         *top++ = value;
         DISPATCH();
     OPCODE(TUPLE):
-        CALL(load_tuple(u));
+        QUIET_CALL(load_tuple(u));
         DISPATCH();
     OPCODE(LIST):
-        CALL(load_list(u));
+        QUIET_CALL(load_list(u));
         DISPATCH();
     OPCODE(DICT):
-        CALL(load_dict(u));
+        QUIET_CALL(load_dict(u));
         DISPATCH();
     OPCODE(FROZENSET):
-        CALL(load_frozenset(u));
+        QUIET_CALL(load_frozenset(u));
         DISPATCH();
     OPCODE(APPEND):
-        CALL(load_append(u));
+        QUIET_CALL(load_append(u));
         DISPATCH();
     OPCODE(APPENDS):
-        CALL(load_appends(u));
+        QUIET_CALL(load_appends(u));
         DISPATCH();
     OPCODE(SETITEM):
-        CALL(load_setitem(u));
+        QUIET_CALL(load_setitem(u));
         DISPATCH();
     OPCODE(SETITEMS):
-        CALL(load_setitems(u));
+        QUIET_CALL(load_setitems(u));
         DISPATCH();
     OPCODE(ADDITEMS):
-        CALL(load_additems(u));
+        QUIET_CALL(load_additems(u));
         DISPATCH();
 
     OPCODE(POP):
         if (top > u->stack.fence) {
             value = *--top;
             SAVE();
-            Py_DECREF(value);
+            drop_reference(u, value);
+            hold_collector(u);
             DISPATCH();
         }
         if (u->stack.mark_count == 0)
@@ -396,8 +411,9 @@ next:
             no_mark(u);
             goto failed;
         }
-        stack_cut(&u->stack, stack_pop_mark(&u->stack));
+        cut_stack(u, stack_pop_mark(&u->stack));
         RELOAD();
+        hold_collector(u);
         DISPATCH();
     OPCODE(DUP):
         NEED(1);
@@ -423,7 +439,7 @@ next:
         CALL(load_reduce(u));
         DISPATCH();
     OPCODE(NEWOBJ):
-        CALL(load_newobj(u));
+        QUIET_CALL(load_newobj(u));
         DISPATCH();
     OPCODE(NEWOBJ_EX):
         CALL(load_newobj_ex(u));
@@ -435,7 +451,7 @@ next:
         CALL(load_obj(u));
         DISPATCH();
     OPCODE(BUILD):
-        CALL(load_build(u));
+        QUIET_CALL(load_build(u));
         DISPATCH();
     OPCODE(PERSID):
         CALL(load_persid(u));
@@ -488,6 +504,7 @@ next:
         NEED(1);
         value = *--top;
         SAVE();
+        free_collector(u);
         return value;
 
 #if P5_COMPUTED_GOTO
@@ -515,6 +532,7 @@ underflow:
 fail:
     SAVE();
 failed:
+    free_collector(u);
     say_where(u);
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* load_atoms.c - numbers and text, the memo by number in text form.  The common ones are in load.c; here are those with
    an argument that ends in a newline, or has a length of its own. */
 #include "unpickler.h"
+#include "gc_hold.h"
 #include "ascii.h"
 
 /* More digits than this are refused where the interpreter has no limit of its own: the conversion is quadratic. */
@@ -254,6 +255,24 @@ load_counted_string(Unpickler *u, int width)
     return value == NULL ? -1 : stack_push(&u->stack, value);
 }
 
+/* The handler of errors is looked up only if there is one, and may be anybody's code. */
+ROOM PyObject *
+decode_utf8(Unpickler *u, const unsigned char *data, Py_ssize_t size)
+{
+    PyObject *text;
+
+    if (is_ascii(data, size))
+        return new_ascii(data, size);
+    if (P5_ALLOCATION_MAY_COLLECT && u->gc_held) {
+        text = PyUnicode_DecodeUTF8((const char *)data, size, NULL);
+        if (text != NULL || !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError))
+            return text;
+        PyErr_Clear();
+        free_collector(u);
+    }
+    return PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
+}
+
 ROOM int
 load_unicode(Unpickler *u)
 {
@@ -275,7 +294,7 @@ load_counted_unicode(Unpickler *u, int width)
 
     if (size < 0 || reader_need(&u->in, size) < 0)
         return -1;
-    value = new_text(u->in.pos, size);
+    value = decode_utf8(u, u->in.pos, size);
     u->in.pos += size;
     return value == NULL ? -1 : stack_push(&u->stack, value);
 }
@@ -314,8 +333,8 @@ memo_miss(Unpickler *u, Py_ssize_t index)
 static int
 read_index(Unpickler *u, Py_ssize_t *index)
 {
-    const unsigned char *line;
-    Py_ssize_t length;
+    const unsigned char *line = NULL;
+    Py_ssize_t length = 0;
     PyObject *value;
 
     if (read_number(u, &line, &length) < 0)

@@ -1,5 +1,10 @@
-/* load_build.c - BUILD: giving an instance its state. */
+/* load_build.c - BUILD: giving an instance its state.
+
+   The usual case has a short way: an instance whose class says nothing about its state or its attributes, just made,
+   and a plain dict of names.  Then no foreign code runs, and the instance's __dict__ fills up as if by assignment.
+   Everything else goes the long way, where anything may happen to the state while it is applied. */
 #include "unpickler.h"
+#include "gc_hold.h"
 
 /* Steps through a state that foreign code may change meanwhile: no more steps than it had items at first, and own
    references to what is in hand. */
@@ -16,7 +21,7 @@ begin_state(StateWalk *walk, PyObject *dict)
 {
     walk->dict = dict;
     walk->position = 0;
-    walk->left = PyDict_Size(dict);
+    walk->left = PyDict_GET_SIZE(dict);
     walk->key = walk->value = NULL;
 }
 
@@ -103,6 +108,74 @@ apply_state(Unpickler *u, PyObject *instance, PyObject *state)
     return 0;
 }
 
+/* The short way. */
+
+/* Is this the __dict__ that classes have by themselves, reached in the way that they have by themselves, and no
+   __setstate__ in sight? */
+static int
+has_plain_state(Unpickler *u, PyTypeObject *type)
+{
+    PyObject *dict_descr;
+
+    if (type->tp_getattro != PyObject_GenericGetAttr || _PyType_Lookup(type, u->st->s___setstate__) != NULL)
+        return 0;
+    dict_descr = _PyType_Lookup(type, u->st->s___dict__);
+    return dict_descr != NULL && Py_IS_TYPE(dict_descr, &PyGetSetDescr_Type);
+}
+
+/* All keys plain names?  The dict is exact, so looking runs no code. */
+static int
+has_plain_names(PyObject *state)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+
+    while (PyDict_Next(state, &position, &key, &value)) {
+        if (!PyUnicode_CheckExact(key))
+            return 0;
+    }
+    return 1;
+}
+
+/* Nothing below runs foreign code: the names are hashed by the interpreter, and nothing is replaced. */
+static int
+fill_instance_dict(PyObject *dict, PyObject *state)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    int result = 0;
+
+    while (result == 0 && PyDict_Next(state, &position, &key, &value)) {
+        if (PyUnicode_CHECK_INTERNED(key)) {
+            result = PyDict_SetItem(dict, key, value);
+            continue;
+        }
+        Py_INCREF(key);
+        PyUnicode_InternInPlace(&key);
+        result = PyDict_SetItem(dict, key, value);
+        Py_DECREF(key);
+    }
+    return result;
+}
+
+/* 1: done; 0: not the usual case, and nothing has happened; -1: error. */
+static int
+build_plainly(Unpickler *u, PyObject *instance, PyObject *state)
+{
+    PyObject *dict;
+    int result = 0;
+
+    if (!PyDict_CheckExact(state) || !has_plain_state(u, Py_TYPE(instance)) || !has_plain_names(state))
+        return 0;
+    dict = PyObject_GetAttr(instance, u->st->s___dict__);
+    if (dict == NULL)
+        return -1;
+    if (PyDict_CheckExact(dict) && PyDict_GET_SIZE(dict) == 0 && dict != state)
+        result = fill_instance_dict(dict, state) < 0 ? -1 : 1;
+    Py_DECREF(dict);
+    return result;
+}
+
 /* The stack owns the instance and the state until it is all done. */
 ROOM int
 load_build(Unpickler *u)
@@ -112,6 +185,14 @@ load_build(Unpickler *u)
 
     if (u->stack.top - u->stack.fence < 2)
         return stack_underflow(u);
+    found = build_plainly(u, first[0], first[1]);
+    if (found < 0)
+        return -1;
+    if (found) {
+        cut_stack(u, first + 1);
+        return 0;
+    }
+    free_collector(u);
     found = PyObject_GetOptionalAttr(first[0], u->st->s___setstate__, &setstate);
     if (found < 0)
         return -1;

@@ -4,6 +4,7 @@
    replaced).  It cannot reach the stack, which belongs to this load alone: so the stack goes on owning what is being
    used, and lets go when the call has come back.  Exact lists take the references over as they are. */
 #include "unpickler.h"
+#include "gc_hold.h"
 #include "opcodes.h"
 
 ROOM int COLD
@@ -109,10 +110,14 @@ check_hash_depth(Unpickler *Py_UNUSED(u), PyObject *Py_UNUSED(key))
 
 #endif
 
-/* Most keys are strings. */
+/* Before a key is hashed.  Most keys are strings. */
 static ALWAYS_INLINE int
 check_key(Unpickler *u, PyObject *key)
 {
+    if (LIKELY(PyUnicode_CheckExact(key)))
+        return 0;
+    if (!is_plain_key(key))
+        free_collector(u);
     if (P5_HASH_MAY_OVERFLOW && UNLIKELY(PyTuple_Check(key)))
         return check_hash_depth(u, key);
     return 0;
@@ -160,6 +165,9 @@ set_pairs(Unpickler *u, PyObject *dict, PyObject **first)
 {
     PyObject **pair;
 
+    /* What is replaced in a dict that had items may go away at once; here it would stay on the stack meanwhile. */
+    if (PyDict_GET_SIZE(dict) > 0)
+        free_collector(u);
     for (pair = first; pair < u->stack.top; pair += 2) {
         if (check_key(u, pair[0]) < 0 || PyDict_SetItem(dict, pair[0], pair[1]) < 0)
             return -1;
@@ -183,7 +191,7 @@ load_dict(Unpickler *u)
         Py_DECREF(dict);
         return -1;
     }
-    stack_cut(&u->stack, first);
+    cut_stack(u, first);
     return stack_push(&u->stack, dict);
 }
 
@@ -270,7 +278,7 @@ extend_exact_list(Unpickler *u, PyObject *list, PyObject **first)
         if (PyList_Append(list, *item) < 0)
             return -1;
     }
-    stack_cut(&u->stack, first);
+    cut_stack(u, first);
     return 0;
 }
 
@@ -284,6 +292,7 @@ extend_other(Unpickler *u, PyObject *container, PyObject **first)
     Py_ssize_t i, size = u->stack.top - first;
     int status = -1;
 
+    free_collector(u);
     if (PyObject_GetOptionalAttr(container, u->st->s_extend, &method) < 0)
         return -1;
     if (method != NULL) {
@@ -308,7 +317,7 @@ extend_other(Unpickler *u, PyObject *container, PyObject **first)
             Py_DECREF(result);
         }
     }
-    stack_cut(&u->stack, first);
+    cut_stack(u, first);
     status = 0;
 done:
     Py_XDECREF(list);
@@ -327,7 +336,7 @@ load_append(Unpickler *u)
         return extend_other(u, first[-1], first);
     if (PyList_Append(first[-1], *first) < 0)
         return -1;
-    stack_cut(&u->stack, first);
+    cut_stack(u, first);
     return 0;
 }
 
@@ -353,12 +362,13 @@ set_items(Unpickler *u, PyObject **first)
             return -1;
     }
     else {
+        free_collector(u);
         for (pair = first; pair < u->stack.top; pair += 2) {
             if (check_key(u, pair[0]) < 0 || PyObject_SetItem(container, pair[0], pair[1]) < 0)
                 return -1;
         }
     }
-    stack_cut(&u->stack, first);
+    cut_stack(u, first);
     return 0;
 }
 
@@ -398,6 +408,7 @@ load_additems(Unpickler *u)
         }
     }
     else {
+        free_collector(u);
         add = PyObject_GetAttr(container, u->st->s_add);
         if (add == NULL)
             return -1;
@@ -408,7 +419,7 @@ load_additems(Unpickler *u)
             Py_DECREF(result);
         }
     }
-    stack_cut(&u->stack, first);
+    cut_stack(u, first);
     status = 0;
 done:
     Py_XDECREF(add);

@@ -1,5 +1,6 @@
 /* load_objects.c - making instances, calling reduce functions, persistent ids and out-of-band buffers. */
 #include "unpickler.h"
+#include "gc_hold.h"
 
 /* set(items) and frozenset(items), as protocols below 4 write them, hash their items just like ADDITEMS. */
 static int
@@ -54,6 +55,14 @@ check_newobj(Unpickler *u, const char *opcode, PyObject *cls, PyObject *args)
     return 0;
 }
 
+/* Does it take nothing but the interpreter's own code to make an instance of this type? */
+static ALWAYS_INLINE int
+makes_plain_instance(const PyTypeObject *type)
+{
+    return type->tp_new == PyBaseObject_Type.tp_new && type->tp_alloc == PyType_GenericAlloc
+        && !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
+}
+
 ROOM int
 load_newobj(Unpickler *u)
 {
@@ -65,10 +74,12 @@ load_newobj(Unpickler *u)
     cls = (PyTypeObject *)first[0];
     if (UNLIKELY(!PyType_Check(first[0]) || cls->tp_new == NULL || !PyTuple_Check(first[1])))
         return check_newobj(u, "NEWOBJ", first[0], first[1]);
+    if (!makes_plain_instance(cls) || first[1] != u->st->empty_tuple)
+        free_collector(u);
     value = cls->tp_new(cls, first[1], NULL);
     if (value == NULL)
         return -1;
-    stack_cut(&u->stack, first);
+    cut_stack(u, first);
     return stack_push(&u->stack, value);
 }
 

@@ -40,6 +40,13 @@
 #  define P5_COMPUTED_GOTO 0
 #endif
 
+/* Swap the bytes of a uint64_t, defined only where that turns the machine's order into big-endian. */
+#if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#  define P5_BSWAP64(v) __builtin_bswap64(v)
+#elif defined(_MSC_VER)
+#  define P5_BSWAP64(v) _byteswap_uint64(v)
+#endif
+
 /* P5_ASSERT: on in a debug build of the engine or of the interpreter, nothing otherwise. */
 #if defined(PICKLE5_DEBUG) || defined(Py_DEBUG)
 #  include <stdio.h>

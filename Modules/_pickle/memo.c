@@ -25,10 +25,14 @@
    A memo that a user assigned may hold any numbers: `numbers` then maps positions to them. */
 #include "memo.h"
 
+/* The index while nothing is hashed, so that looking up needs no question.  Never written. */
+static uint32_t no_index[1];
+
 ROOM void
 memo_init(Memo *memo)
 {
     memset(memo, 0, offsetof(Memo, small));
+    memo->index = no_index;
     memo->objects = memo->small;
     memo->allocated = MEMO_SMALL;
 }
@@ -46,7 +50,8 @@ memo_clear(Memo *memo)
         memcpy(small, memo->small, (size_t)used * sizeof(PyObject *));
         objects = small;
     }
-    PyMem_Free(memo->index);
+    if (memo->index != no_index)
+        PyMem_Free(memo->index);
     PyMem_Free(memo->numbers);
     foreign = memo->foreign + 1;
     memo_init(memo);
@@ -74,41 +79,16 @@ memo_sizeof(const Memo *memo)
 
     if (memo->objects != memo->small)
         size += (size_t)memo->allocated * sizeof(PyObject *);
-    if (memo->index != NULL)
+    if (memo->index != no_index)
         size += (memo->mask + 1) * sizeof(uint32_t);
     if (memo->numbers != NULL)
         size += (size_t)memo->allocated * sizeof(Py_ssize_t);
     return size;
 }
 
-/* Objects of one kilobyte of memory share 64 slots of the index, which keeps the caches warm; the kilobytes are
-   scattered, and each shuffles its slots its own way. */
-static ALWAYS_INLINE size_t
-slot_of(const Memo *memo, const PyObject *object)
-{
-    uint64_t address = (uint64_t)(uintptr_t)object;
-    uint64_t scattered = (address >> 10) * 0x9E3779B97F4A7C15u;
-    return (size_t)((scattered >> 32 << 6) ^ (address >> 4 & 63) ^ (scattered >> 58)) & memo->mask;
-}
-
-static Py_ssize_t
-find_slot(const Memo *memo, const PyObject *object, size_t *slot)
-{
-    size_t i;
-
-    for (i = slot_of(memo, object); memo->index[i] != 0; i = (i + 1) & memo->mask) {
-        if (memo->objects[memo->index[i] - 1] == object) {
-            *slot = i;
-            return (Py_ssize_t)memo->index[i] - 1;
-        }
-    }
-    *slot = i;
-    return -1;
-}
-
 #if P5_DEBUG
-static void
-check_not_logged(const Memo *memo, const PyObject *object)
+ROOM void
+memo_check_not_logged(const Memo *memo, const PyObject *object)
 {
     Py_ssize_t i;
 
@@ -119,27 +99,15 @@ check_not_logged(const Memo *memo, const PyObject *object)
 }
 #endif
 
-ROOM Py_ssize_t
-memo_find(Memo *memo, PyObject *object)
-{
-    size_t slot;
-    Py_ssize_t position = memo->index == NULL ? -1 : find_slot(memo, object, &slot);
-
-    if (LIKELY(position < 0)) {
-#if P5_DEBUG
-        check_not_logged(memo, object);
-#endif
-    }
-    return position;
-}
-
 /* Room in the index for `entries` in all. */
 static int
 reserve_index(Memo *memo, size_t entries)
 {
-    size_t slots = memo->index == NULL ? 64 : memo->mask + 1, old_slots = slots, i, slot;
-    uint32_t *old = memo->index;
+    size_t old_slots = memo->index == no_index ? 0 : memo->mask + 1, slots = old_slots, i, slot;
+    uint32_t *old = memo->index, *made;
 
+    if (slots == 0)
+        slots = 64;
     while (entries * 8 > slots * 5) {
         if (slots > (size_t)PY_SSIZE_T_MAX / 16) {
             PyErr_NoMemory();
@@ -147,22 +115,23 @@ reserve_index(Memo *memo, size_t entries)
         }
         slots *= 2;
     }
-    if (old != NULL && slots == old_slots)
+    if (slots == old_slots)
         return 0;
-    memo->index = PyMem_Calloc(slots, sizeof(uint32_t));
-    if (memo->index == NULL) {
-        memo->index = old;
+    made = PyMem_Calloc(slots, sizeof(uint32_t));
+    if (made == NULL) {
         PyErr_NoMemory();
         return -1;
     }
+    memo->index = made;
     memo->mask = slots - 1;
-    for (i = 0; old != NULL && i < old_slots; i++) {
+    for (i = 0; i < old_slots; i++) {
         if (old[i] != 0) {
-            find_slot(memo, memo->objects[old[i] - 1], &slot);
-            memo->index[slot] = old[i];
+            memo_find_slot(memo, memo->objects[old[i] - 1], &slot);
+            made[slot] = old[i];
         }
     }
-    PyMem_Free(old);
+    if (old != no_index)
+        PyMem_Free(old);
     return 0;
 }
 
@@ -172,7 +141,7 @@ enter(Memo *memo, Py_ssize_t position)
 {
     size_t slot;
 
-    if (memo->objects[position] == NULL || find_slot(memo, memo->objects[position], &slot) >= 0)
+    if (memo->objects[position] == NULL || memo_find_slot(memo, memo->objects[position], &slot) >= 0)
         return;
     memo->index[slot] = (uint32_t)position + 1;
     memo->hashed++;
@@ -239,7 +208,7 @@ memo_add(Memo *memo, PyObject *object)
 {
     Py_ssize_t position;
 
-    if (UNLIKELY(memo->index == NULL || (memo->hashed + 1) * 8 > (memo->mask + 1) * 5)) {
+    if (UNLIKELY((memo->hashed + 1) * 8 > (memo->mask + 1) * 5)) {
         if (reserve_index(memo, memo->hashed + 1) < 0)
             return -1;
     }

@@ -10,8 +10,8 @@ typedef struct {
     PyObject **objects;       /* position -> object, each with a reference of ours; NULL where the object was never made */
     Py_ssize_t used;          /* positions handed out */
     Py_ssize_t allocated;
-    uint32_t *index;          /* open addressing by address: position + 1, 0 for a free slot; NULL while nothing is hashed */
-    size_t mask;              /* slots - 1 */
+    uint32_t *index;          /* open addressing by address: position + 1, 0 for a free slot */
+    size_t mask;              /* slots - 1; 0 while nothing is hashed and `index` is a free slot for all memos */
     size_t hashed;            /* slots in use */
     Py_ssize_t log;           /* positions below this one are all hashed; from it on they may be only logged */
     size_t foreign;           /* goes up whenever foreign code may have run */
@@ -27,8 +27,6 @@ ROOM void memo_clear(Memo *memo);
 ROOM int memo_traverse(Memo *memo, visitproc visit, void *arg);
 /* Bytes of memory outside the struct. */
 ROOM size_t memo_sizeof(const Memo *memo);
-/* The position of an object that is hashed, or -1. */
-ROOM Py_ssize_t memo_find(Memo *memo, PyObject *object);
 /* Put the log into the index. */
 ROOM int memo_hash_log(Memo *memo);
 /* Give `object` the next position and hash it.  -1 on error. */
@@ -58,6 +56,48 @@ static ALWAYS_INLINE int
 memo_is_stale(const Memo *memo)
 {
     return memo->foreign != memo->foreign_hashed;
+}
+
+#if P5_DEBUG
+ROOM void memo_check_not_logged(const Memo *memo, const PyObject *object);
+#endif
+
+/* Objects of one kilobyte of memory share 64 slots of the index, which keeps the caches warm; the kilobytes are
+   scattered, and each shuffles its slots its own way. */
+static ALWAYS_INLINE size_t
+memo_slot_of(const Memo *memo, const PyObject *object)
+{
+    uint64_t address = (uint64_t)(uintptr_t)object;
+    uint64_t scattered = (address >> 10) * 0x9E3779B97F4A7C15u;
+    return (size_t)((scattered >> 32 << 6) ^ (address >> 4 & 63) ^ (scattered >> 58)) & memo->mask;
+}
+
+/* The position of an object that is hashed, or -1; and the slot where it is or would be. */
+static ALWAYS_INLINE Py_ssize_t
+memo_find_slot(const Memo *memo, const PyObject *object, size_t *slot)
+{
+    size_t i;
+
+    for (i = memo_slot_of(memo, object); memo->index[i] != 0; i = (i + 1) & memo->mask) {
+        if (memo->objects[memo->index[i] - 1] == object) {
+            *slot = i;
+            return (Py_ssize_t)memo->index[i] - 1;
+        }
+    }
+    *slot = i;
+    return -1;
+}
+
+static ALWAYS_INLINE Py_ssize_t
+memo_find(Memo *memo, PyObject *object)
+{
+    size_t slot;
+    Py_ssize_t position = memo_find_slot(memo, object, &slot);
+#if P5_DEBUG
+    if (position < 0)
+        memo_check_not_logged(memo, object);
+#endif
+    return position;
 }
 
 /* Find an object for good: 1 and its position, 0 if it has none, -1 on error. */

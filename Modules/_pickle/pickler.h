@@ -63,7 +63,7 @@ ran_foreign(Pickler *p)
 static ALWAYS_INLINE int
 is_quiet(const Pickler *p)
 {
-    return p->persistent_id == NULL && (uintptr_t)p->out.next < p->out.limit;
+    return writer_is_quiet(&p->out);
 }
 
 /* Types whose objects are written without running foreign code, as long as the pickler is quiet. */
@@ -82,7 +82,6 @@ is_atom(PyObject *obj)
 }
 
 /* save_atoms.c: objects without parts.  Those with a memo number take `unique`: one edge alone owns the object. */
-ROOM int save_none(Pickler *p);
 ROOM int save_bool(Pickler *p, PyObject *obj);
 ROOM int save_int(Pickler *p, PyObject *obj);
 ROOM int save_float(Pickler *p, PyObject *obj);
@@ -90,10 +89,43 @@ ROOM int save_str(Pickler *p, PyObject *obj, int unique);
 ROOM int save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size);
 /* Number an object and write the opcode for it. */
 ROOM int memoize(Pickler *p, PyObject *obj, int unique);
-/* Write the opcode that fetches a numbered object. */
-ROOM int save_get(Pickler *p, Py_ssize_t position);
+/* Write the opcode that fetches a numbered object; save_get() below has the shortest form inline. */
+ROOM int save_long_get(Pickler *p, Py_ssize_t position);
 /* If the object has a number, write the opcode that fetches it: 1; 0 if it has none; -1 on error. */
 ROOM int save_known(Pickler *p, PyObject *obj);
+
+static ALWAYS_INLINE int
+save_get(Pickler *p, Py_ssize_t position)
+{
+    Writer *w = &p->out;
+
+    if (LIKELY(position < 256 && p->bin && p->memo.numbers == NULL)) {
+        if (UNLIKELY(writer_reserve(w, 2) < 0))
+            return -1;
+        w->next[0] = OP_BINGET;
+        w->next[1] = (unsigned char)position;
+        w->next += 2;
+        return 0;
+    }
+    return save_long_get(p, position);
+}
+
+/* A str, known or not. */
+static ALWAYS_INLINE int
+save_any_str(Pickler *p, PyObject *obj, int unique)
+{
+    Py_ssize_t position;
+    int known;
+
+    if (!unique) {
+        position = memo_find(&p->memo, obj);
+        if (LIKELY(position >= 0))
+            return save_get(p, position);
+        if (UNLIKELY(memo_is_stale(&p->memo)) && (known = save_known(p, obj)) != 0)
+            return known < 0 ? -1 : 0;
+    }
+    return save_str(p, obj, unique);
+}
 
 /* save_buffers.c */
 ROOM enum saved save_bytes(Pickler *p, PyObject *obj, int unique);
@@ -146,8 +178,37 @@ ROOM int step_reduce(Pickler *p);
 ROOM void note_reduce(Pickler *p, const Walk *walk);
 
 /* save.c */
+/* The boundary before an object where there is something to do, and then the object. */
+ROOM enum saved save_slowly(Pickler *p, PyObject *obj, int unique);
+/* An object that is no str, int, float or None. */
+ROOM enum saved save_object(Pickler *p, PyObject *obj, int unique);
+
+/* What save() does at a boundary with nothing to do. */
+static ALWAYS_INLINE enum saved
+save_quietly(Pickler *p, PyObject *obj, int unique)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+
+    if (type == &PyUnicode_Type)
+        return (enum saved)save_any_str(p, obj, unique);
+    if (type == &PyLong_Type)
+        return (enum saved)save_int(p, obj);
+    if (type == &PyFloat_Type)
+        return (enum saved)save_float(p, obj);
+    if (obj == Py_None)
+        return (enum saved)put_op(&p->out, OP_NONE);
+    return save_object(p, obj, unique);
+}
+
 /* Write an object, or push the walk that will. */
-ROOM enum saved save(Pickler *p, PyObject *obj, int unique);
+static ALWAYS_INLINE enum saved
+save(Pickler *p, PyObject *obj, int unique)
+{
+    if (UNLIKELY(!is_quiet(p)))
+        return save_slowly(p, obj, unique);
+    return save_quietly(p, obj, unique);
+}
+
 /* The same without asking persistent_id. */
 ROOM enum saved save_no_pid(Pickler *p, PyObject *obj, int unique);
 ROOM int step_persid(Pickler *p);

@@ -109,6 +109,24 @@ reader_allocated(const Reader *r)
     return r->own_size;
 }
 
+/* Look at signals once a second.  Not more often: from 3.12 on that also starts collections that are due, and with them
+   a walk over what has been loaded so far. */
+static int
+check_signals(Reader *r)
+{
+    time_t now = time(NULL);
+
+    r->unchecked = 0;
+    if (now == r->last_check)
+        return 0;
+    if (r->last_check == 0) {
+        r->last_check = now;
+        return 0;
+    }
+    r->last_check = now;
+    return PyErr_CheckSignals();
+}
+
 /* Let `n` bytes and as many more as may be read on be given out, up to the next look at signals. */
 static int
 open_window(Reader *r, Py_ssize_t n)
@@ -119,11 +137,7 @@ open_window(Reader *r, Py_ssize_t n)
         n = SIGNAL_WINDOW;
     r->end = limit - r->pos > n ? r->pos + n : limit;
     r->unchecked += 16 + (r->end - r->pos);
-    if (r->unchecked > SIGNAL_WINDOW) {
-        r->unchecked = 0;
-        return PyErr_CheckSignals();
-    }
-    return 0;
+    return r->unchecked > SIGNAL_WINDOW ? check_signals(r) : 0;
 }
 
 /* Point at new bytes, the first of which is the next to be read. */

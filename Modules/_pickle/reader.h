@@ -6,6 +6,7 @@
 #define P5_READER_H
 
 #include "errors.h"
+#include <time.h>
 
 typedef struct {
     const unsigned char *pos;       /* the next byte; the dispatch loop keeps a copy and writes it back before calls */
@@ -15,7 +16,8 @@ typedef struct {
     const unsigned char *base;      /* the first byte at hand ... */
     Py_ssize_t offset;              /* ... and its distance from the start of this pickle */
     const unsigned char *unskipped; /* bytes from here on were only peeked at; NULL when none were */
-    Py_ssize_t unchecked;           /* bytes given out since signals were last looked at */
+    Py_ssize_t unchecked;           /* bytes given out since the clock was last looked at ... */
+    time_t last_check;              /* ... and when signals were; 0 before the first time */
     PyObject *held;                 /* the bytes object that all of this points into, or NULL */
     unsigned char *own;             /* or memory of our own */
     Py_ssize_t own_size;

@@ -21,9 +21,9 @@ tick(Pickler *p, Py_ssize_t steps)
     return LIKELY(p->countdown > 0) ? 0 : look_for_signals(p);
 }
 
-/* Everything but the most frequent types. */
+/* An object without a memo number that is none of the most frequent types. */
 static NOINLINE enum saved
-save_other(Pickler *p, PyObject *obj, int unique)
+save_rarer(Pickler *p, PyObject *obj, int unique)
 {
     PyTypeObject *type = Py_TYPE(obj);
 
@@ -38,19 +38,12 @@ save_other(Pickler *p, PyObject *obj, int unique)
     return save_by_reduce(p, obj, unique);
 }
 
-/* What save() does once the boundary is passed and there is no hook to ask. */
-static ALWAYS_INLINE enum saved
-save_plain(Pickler *p, PyObject *obj, int unique)
+ROOM enum saved
+save_object(Pickler *p, PyObject *obj, int unique)
 {
     PyTypeObject *type = Py_TYPE(obj);
     int known;
 
-    if (type == &PyLong_Type)
-        return (enum saved)save_int(p, obj);
-    if (type == &PyFloat_Type)
-        return (enum saved)save_float(p, obj);
-    if (obj == Py_None)
-        return (enum saved)save_none(p);
     if (type == &PyBool_Type)
         return (enum saved)save_bool(p, obj);
     if (!unique) {
@@ -58,8 +51,6 @@ save_plain(Pickler *p, PyObject *obj, int unique)
         if (known != 0)
             return known < 0 ? SAVE_ERROR : SAVED;
     }
-    if (type == &PyUnicode_Type)
-        return (enum saved)save_str(p, obj, unique);
     if (type == &PyDict_Type)
         return save_dict(p, obj, unique);
     if (type == &PyList_Type)
@@ -68,7 +59,7 @@ save_plain(Pickler *p, PyObject *obj, int unique)
         return save_tuple(p, obj, unique);
     if (type == &PyBytes_Type)
         return save_bytes(p, obj, unique);
-    return save_other(p, obj, unique);
+    return save_rarer(p, obj, unique);
 }
 
 ROOM int
@@ -111,21 +102,20 @@ done:
     return result;
 }
 
-/* The boundary has something to do, or there is a hook to ask. */
-static NOINLINE enum saved
+ROOM NOINLINE enum saved
 save_slowly(Pickler *p, PyObject *obj, int unique)
 {
     PyObject *pid = NULL;
     enum saved result = SAVE_ERROR;
+    int wrote;
 
     Py_INCREF(obj);
-    if ((uintptr_t)p->out.next >= p->out.limit) {
-        if (writer_boundary_slow(&p->out) < 0)
-            goto done;
-        if (p->out.write != NULL) {
-            ran_foreign(p);
-            unique = 0;
-        }
+    wrote = writer_boundary(&p->out);
+    if (wrote < 0)
+        goto done;
+    if (wrote) {
+        ran_foreign(p);
+        unique = 0;
     }
     if (p->persistent_id != NULL) {
         unique = 0;
@@ -138,7 +128,7 @@ save_slowly(Pickler *p, PyObject *obj, int unique)
             goto done;
         }
     }
-    result = save_plain(p, obj, unique);
+    result = save_quietly(p, obj, unique);
 done:
     Py_XDECREF(pid);
     Py_DECREF(obj);
@@ -146,21 +136,15 @@ done:
 }
 
 ROOM enum saved
-save(Pickler *p, PyObject *obj, int unique)
-{
-    if (UNLIKELY(!is_quiet(p)))
-        return save_slowly(p, obj, unique);
-    return save_plain(p, obj, unique);
-}
-
-ROOM enum saved
 save_no_pid(Pickler *p, PyObject *obj, int unique)
 {
-    if (writer_boundary(&p->out) < 0)
+    int wrote = writer_boundary(&p->out);
+
+    if (wrote < 0)
         return SAVE_ERROR;
-    if (p->out.write != NULL)
+    if (wrote)
         ran_foreign(p);
-    return save_plain(p, obj, unique);
+    return save_quietly(p, obj, unique);
 }
 
 /* One step of the top walk. */
@@ -208,6 +192,7 @@ dump_object(Pickler *p, PyObject *obj)
     p->countdown = SIGNAL_INTERVAL;
     ran_foreign(p);
     writer_begin(w);
+    writer_watch(w, p->persistent_id != NULL);
     if (p->protocol >= 2) {
         if (put_op(w, OP_PROTO) < 0 || writer_reserve(w, 1) < 0)
             return -1;

@@ -3,12 +3,6 @@
 #include "utf8.h"
 
 ROOM int
-save_none(Pickler *p)
-{
-    return put_op(&p->out, OP_NONE);
-}
-
-ROOM int
 save_bool(Pickler *p, PyObject *obj)
 {
     if (LIKELY(p->protocol >= 2))
@@ -136,6 +130,8 @@ save_int(Pickler *p, PyObject *obj)
     Py_ssize_t digits = P5_LONG_NDIGITS(obj), i;
     int64_t value = 0;
 
+    if (LIKELY(digits <= 1 && p->protocol >= 2))
+        return save_small_int(p, digits == 0 ? 0 : P5_LONG_SIGN(obj) * (int64_t)P5_LONG_DIGIT(obj, 0));
     if (LIKELY(digits <= 60 / PyLong_SHIFT)) {
         for (i = digits; i-- > 0;)
             value = value << PyLong_SHIFT | (int64_t)P5_LONG_DIGIT(obj, i);
@@ -191,8 +187,8 @@ put_number_text(Pickler *p, enum opcode op, Py_ssize_t number)
     return put_bytes(&p->out, text, (size_t)size);
 }
 
-/* PUT or GET and their binary forms. */
-static int
+/* PUT or GET and their binary forms, but for the shortest. */
+static NOINLINE int
 put_memo_op(Pickler *p, Py_ssize_t number, enum opcode text, enum opcode one, enum opcode four, const char *too_large)
 {
     Writer *w = &p->out;
@@ -233,7 +229,7 @@ memoize(Pickler *p, PyObject *obj, int unique)
 }
 
 ROOM int
-save_get(Pickler *p, Py_ssize_t position)
+save_long_get(Pickler *p, Py_ssize_t position)
 {
     return put_memo_op(p, memo_number(&p->memo, position), OP_GET, OP_BINGET, OP_LONG_BINGET,
                        "memo id too large for LONG_BINGET");
@@ -374,13 +370,19 @@ save_str(Pickler *p, PyObject *obj, int unique)
         return -1;
     length = PyUnicode_GET_LENGTH(obj);
     if (LIKELY(PyUnicode_IS_ASCII(obj) && length < 256 && p->protocol >= 4)) {
-        if (UNLIKELY(writer_reserve(w, (size_t)length + 2) < 0))
+        if (UNLIKELY(writer_reserve(w, (size_t)length + 3) < 0))
             return -1;
         o = w->next;
         o[0] = OP_SHORT_BINUNICODE;
         o[1] = (unsigned char)length;
         memcpy(o + 2, PyUnicode_DATA(obj), (size_t)length);
         w->next = o + 2 + length;
+        if (LIKELY(unique && !p->fast)) {
+            if (UNLIKELY(memo_log(&p->memo, obj) < 0))
+                return -1;
+            *w->next++ = OP_MEMOIZE;
+            return 0;
+        }
     }
     else if (save_other_str(p, obj) < 0)
         return -1;

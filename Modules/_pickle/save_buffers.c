@@ -91,46 +91,63 @@ flat_view(Pickler *p, PyObject *obj)
     return PyMemoryView_FromObject(obj);
 }
 
-/* Memory that foreign code may resize is held through a buffer of its own while it is written. */
-static int
-save_view(Pickler *p, PyObject *obj, int readonly)
-{
-    Py_buffer view;
-    PyObject *flat = NULL;
-    int result = -1;
+/* A bytearray's or PickleBuffer's memory, held while foreign code may run: a callback or a file's write could release or
+   resize it. */
+typedef struct {
+    Py_buffer buffer;
+    PyObject *flat;           /* what a file is handed in place of a copy; NULL where nothing needs it */
+} HeldView;
 
-    if (PyObject_GetBuffer(obj, &view, PyBUF_FULL_RO) < 0)
+static void
+drop_view(HeldView *view)
+{
+    Py_XDECREF(view->flat);
+    PyBuffer_Release(&view->buffer);
+}
+
+static int
+hold_view(Pickler *p, PyObject *obj, HeldView *view)
+{
+    view->flat = NULL;
+    if (PyObject_GetBuffer(obj, &view->buffer, PyBUF_FULL_RO) < 0)
         return -1;
-    if (!PyBuffer_IsContiguous(&view, 'A')) {
-        fail(p->st->PicklingError, "PickleBuffer can not be pickled when pointing to a non-contiguous buffer");
-        goto done;
+    if (!PyBuffer_IsContiguous(&view->buffer, 'A')) {
+        PyBuffer_Release(&view->buffer);
+        return fail(p->st->PicklingError, "PickleBuffer can not be pickled when pointing to a non-contiguous buffer");
     }
-    if (p->out.write != NULL && view.len >= LARGE_OBJECT) {
-        flat = flat_view(p, obj);
-        if (flat == NULL)
-            goto done;
+    if (p->out.write != NULL && view->buffer.len >= LARGE_OBJECT) {
+        view->flat = flat_view(p, obj);
+        if (view->flat == NULL) {
+            PyBuffer_Release(&view->buffer);
+            return -1;
+        }
     }
+    return 0;
+}
+
+static int
+save_view(Pickler *p, const HeldView *view, int readonly)
+{
+    const char *data = (const char *)view->buffer.buf;
+
     if (readonly)
-        result = save_bytes_data(p, flat, (const char *)view.buf, view.len);
-    else
-        result = save_bytearray_data(p, flat, (const char *)view.buf, view.len);
-done:
-    Py_XDECREF(flat);
-    PyBuffer_Release(&view);
-    return result;
+        return save_bytes_data(p, view->flat, data, view->buffer.len);
+    return save_bytearray_data(p, view->flat, data, view->buffer.len);
 }
 
 ROOM enum saved
 save_bytearray(Pickler *p, PyObject *obj, int unique)
 {
+    HeldView view;
     enum saved result = SAVE_ERROR;
 
     if (UNLIKELY(p->protocol < 5))
         return save_bytearray_by_call(p, obj);
-    Py_INCREF(obj);
-    if (save_view(p, obj, 0) == 0 && memoize(p, obj, unique) == 0)
+    if (hold_view(p, obj, &view) < 0)
+        return SAVE_ERROR;
+    if (save_view(p, &view, 0) == 0 && memoize(p, obj, unique) == 0)
         result = SAVED;
-    Py_DECREF(obj);
+    drop_view(&view);
     return result;
 }
 
@@ -155,36 +172,30 @@ ask_buffer_callback(Pickler *p, PyObject *obj)
 ROOM int
 save_picklebuffer(Pickler *p, PyObject *obj, int unique)
 {
-    const Py_buffer *view;
+    HeldView view;
     int in_band, readonly, result = -1;
 
     if (p->protocol < 5)
         return fail(p->st->PicklingError, "PickleBuffer can only be pickled with protocol >= 5");
+    if (picklebuffer_get(p->st, obj) == NULL)
+        return -1;
     Py_INCREF(obj);
-    view = picklebuffer_get(p->st, obj);
-    if (view == NULL)
+    if (hold_view(p, obj, &view) < 0)
         goto done;
-    if (!PyBuffer_IsContiguous(view, 'A')) {
-        fail(p->st->PicklingError, "PickleBuffer can not be pickled when pointing to a non-contiguous buffer");
-        goto done;
-    }
-    readonly = view->readonly;
+    readonly = view.buffer.readonly;
     in_band = ask_buffer_callback(p, obj);
-    if (in_band < 0)
-        goto done;
-    if (in_band) {
-        /* the callback may have released the buffer: it is taken anew */
-        if (p->buffer_callback != NULL && picklebuffer_get(p->st, obj) == NULL)
-            goto done;
-        result = save_view(p, obj, readonly);
+    if (in_band > 0) {
+        result = save_view(p, &view, readonly);
         if (result == 0)
             result = memoize(p, obj, unique && p->buffer_callback == NULL);
     }
-    else {
+    else if (in_band == 0) {
         result = put_op(&p->out, OP_NEXT_BUFFER);
         if (result == 0 && readonly)
             result = put_op(&p->out, OP_READONLY_BUFFER);
     }
+    drop_view(&view);
+    ran_foreign(p);   /* an exporter may be written in Python */
 done:
     Py_DECREF(obj);
     return result;

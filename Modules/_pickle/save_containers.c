@@ -205,7 +205,7 @@ step_dict(Pickler *p)
             key_unique = P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict);
             walk->child_unique = P5_IS_UNIQUE(value);
             if (LIKELY(is_quiet(p) && is_short_str(key))) {
-                if (UNLIKELY(save(p, key, key_unique) < 0))
+                if (UNLIKELY(save_any_str(p, key, key_unique) < 0))
                     return -1;
                 if (is_quiet(p) && is_atom(value)) {
                     if (UNLIKELY(save(p, value, walk->child_unique) < 0))

@@ -258,7 +258,8 @@ object_of_stage(Pickler *p, const Walk *walk)
     }
 }
 
-/* The opcode that makes the object, and its memo number; or, if a cycle has made it already, that one instead. */
+/* The opcode that makes the object, and its memo number.  If a cycle through the arguments has made the object already,
+   that one takes the place of this, and it has its items and state. */
 static int
 put_reduce_opcode(Pickler *p, Walk *walk)
 {
@@ -268,9 +269,10 @@ put_reduce_opcode(Pickler *p, Walk *walk)
 
     if (known < 0 || put_op(&p->out, op) < 0)
         return -1;
-    if (known > 0)
-        return put_op(&p->out, OP_POP) < 0 ? -1 : save_get(p, position);
-    return memoize(p, walk->obj, 0);
+    if (known == 0)
+        return memoize(p, walk->obj, 0);
+    walk->stage = STAGE_BUILD;   /* the stage before the end */
+    return put_op(&p->out, OP_POP) < 0 ? -1 : save_get(p, position);
 }
 
 static enum reduce_stage

@@ -54,6 +54,9 @@ init_objects(State *st)
     TAKE(codecs_encode, "codecs", "encode", NULL)
     TAKE(partial, "functools", "partial", NULL)
     TAKE(builtin_getattr, "builtins", "getattr", NULL)
+    TAKE(gc_enable, "gc", "enable", NULL)
+    TAKE(gc_disable, "gc", "disable", NULL)
+    TAKE(gc_isenabled, "gc", "isenabled", NULL)
 #undef TAKE
     st->object_reduce_ex = PyObject_GetAttr(object_type, st->s___reduce_ex__);
     st->object_reduce = PyObject_GetAttr(object_type, st->s___reduce__);

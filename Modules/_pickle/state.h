@@ -34,6 +34,9 @@
     X(codecs_encode)          /* codecs.encode: how bytes are written below protocol 3 */ \
     X(partial)                /* functools.partial: NEWOBJ_EX below protocol 4 */ \
     X(builtin_getattr)        /* builtins.getattr: nested names below protocol 4 */ \
+    X(gc_enable)              /* gc's functions: up to 3.9 the only way to the collector's switch */ \
+    X(gc_disable) \
+    X(gc_isenabled) \
     X(object_reduce_ex)       /* object.__reduce_ex__, the descriptor */ \
     X(object_reduce)          /* object.__reduce__ */ \
     X(object_class)           /* the descriptor of object.__class__ */ \

@@ -70,7 +70,7 @@ load_one(Unpickler *u)
     PyObject *value;
 
     u->protocol = 0;
-    u->raised = 0;
+    u->raised = u->gc_wanted = u->gc_held = 0;
     reader_start(&u->in);
     value = run_machine(u);
     if (value != NULL && reader_stop(&u->in) < 0)

@@ -23,6 +23,8 @@ typedef struct {
     int protocol;                 /* as PROTO said; 0 before */
     int fix_imports;              /* Python 2 names below protocol 3 */
     int busy;                     /* a load is under way */
+    int gc_wanted;                /* see gc_hold.h */
+    int gc_held;
     int raised;                   /* the pending exception is the engine's own, and may say where in the pickle */
     enum encoding encoding_kind;
     const char *encoding;         /* how Python 2's str is decoded */
@@ -52,6 +54,8 @@ typedef struct {
 /* load_atoms.c */
 /* Python 2's str, under the encoding that was chosen; a new reference. */
 ROOM PyObject *decode_python2(Unpickler *u, const char *data, Py_ssize_t size);
+/* A str from UTF-8 as pickles have it: lone surrogates may stand in it; a new reference. */
+ROOM PyObject *decode_utf8(Unpickler *u, const unsigned char *data, Py_ssize_t size);
 /* A two's complement little-endian int of any size; a new reference. */
 ROOM PyObject *decode_int(const unsigned char *data, Py_ssize_t size);
 ROOM int load_int(Unpickler *u);

@@ -24,7 +24,8 @@ writer_init(Writer *w)
     w->start = w->next = w->small;
     w->end = w->small + WRITER_SMALL;
     w->frame = NULL;
-    w->limit = NO_LIMIT;
+    w->watched = 0;
+    w->limit = w->close_at = NO_LIMIT;
 }
 
 ROOM void
@@ -37,16 +38,23 @@ writer_clear(Writer *w)
     w->frame = NULL;
 }
 
-/* Where the next boundary has something to do. */
 static void
 set_limit(Writer *w)
 {
     if (w->frame != NULL)
-        w->limit = (uintptr_t)w->frame + FRAME_HEADER_SIZE + FRAME_SIZE_TARGET;
+        w->close_at = (uintptr_t)w->frame + FRAME_HEADER_SIZE + FRAME_SIZE_TARGET;
     else if (w->write != NULL)
-        w->limit = (uintptr_t)w->start + FRAME_SIZE_TARGET;
+        w->close_at = (uintptr_t)w->start + FRAME_SIZE_TARGET;
     else
-        w->limit = NO_LIMIT;
+        w->close_at = NO_LIMIT;
+    w->limit = w->watched ? 0 : w->close_at;
+}
+
+ROOM void
+writer_watch(Writer *w, int watched)
+{
+    w->watched = watched;
+    set_limit(w);
 }
 
 ROOM void
@@ -167,16 +175,21 @@ flush(Writer *w)
     return result;
 }
 
-ROOM int COLD
-writer_boundary_slow(Writer *w)
+ROOM int
+writer_boundary(Writer *w)
 {
+    if ((uintptr_t)w->next < w->close_at)
+        return 0;
     writer_close_frame(w);
     if (w->write != NULL && flush(w) < 0)
         return -1;
-    if (w->framing)
-        return writer_open_frame(w);
-    set_limit(w);
-    return 0;
+    if (w->framing) {
+        if (writer_open_frame(w) < 0)
+            return -1;
+    }
+    else
+        set_limit(w);
+    return w->write != NULL;
 }
 
 /* Before a large body: the opcode and length go outside any frame, and to the file if there is one. */

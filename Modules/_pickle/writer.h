@@ -16,7 +16,10 @@ typedef struct {
     unsigned char *next;          /* the next byte goes here */
     unsigned char *end;           /* end of the room that there is */
     unsigned char *start;         /* first byte of the buffer */
-    uintptr_t limit;              /* the address past which an object's boundary closes the frame or flushes */
+    uintptr_t limit;              /* the address from which on an object's boundary has something to do: close_at, or 0
+                                     where something is to be done at each object */
+    uintptr_t close_at;           /* the address from which on a boundary closes the frame or flushes */
+    int watched;                  /* limit is 0 */
     unsigned char *frame;         /* header of the open frame, or NULL */
     PyObject *bytes;              /* owns the buffer; NULL while it is `small` */
     PyObject *write;              /* the file's write method; NULL when the pickle stays in memory */
@@ -34,8 +37,10 @@ ROOM int writer_open_frame(Writer *w);
 ROOM void writer_close_frame(Writer *w);
 /* Make room for `more` bytes beyond what is buffered. */
 ROOM int writer_grow(Writer *w, size_t more);
-/* The boundary before an object, reached with more than `limit` buffered. */
-ROOM int writer_boundary_slow(Writer *w);
+/* The boundary before an object.  1 if the file was written to, 0 if not, -1 on error. */
+ROOM int writer_boundary(Writer *w);
+/* Make every boundary one with something to do, or not. */
+ROOM void writer_watch(Writer *w, int watched);
 /* A body of at least LARGE_OBJECT bytes, after the opcode and length in `header`.  `owner`, if not NULL, is what a
    file is handed in place of a copy. */
 ROOM int writer_put_large(Writer *w, const unsigned char *header, size_t header_size, const char *data, size_t size,
@@ -54,12 +59,11 @@ writer_reserve(Writer *w, size_t more)
     return writer_grow(w, more);
 }
 
+/* Is there anything to do at this boundary between objects? */
 static ALWAYS_INLINE int
-writer_boundary(Writer *w)
+writer_is_quiet(const Writer *w)
 {
-    if (LIKELY((uintptr_t)w->next < w->limit))
-        return 0;
-    return writer_boundary_slow(w);
+    return (uintptr_t)w->next < w->limit;
 }
 
 /* One opcode, with its room already reserved or not. */
