@@ -138,26 +138,25 @@ ROOM void COLD
 extend_message(const char *format, ...)
 {
     va_list args;
-    PyObject *exception = PyErr_GetRaisedException(), *more = NULL, *old = NULL, *text = NULL, *arguments = NULL;
+    PyObject *exception = PyErr_GetRaisedException(), *more = NULL, *old, *text = NULL, *arguments = NULL;
 
     if (exception == NULL)
         return;
     va_start(args, format);
     more = format_text(format, args);
     va_end(args);
-    old = PyObject_GetAttrString(exception, "args");
+    /* Straight to the field: an attribute looked up by a new str each time would fill the interpreter's caches. */
+    old = ((PyBaseExceptionObject *)exception)->args;
     if (more != NULL && old != NULL && PyTuple_CheckExact(old) && PyTuple_GET_SIZE(old) == 1
             && PyUnicode_CheckExact(PyTuple_GET_ITEM(old, 0))) {
         text = PyUnicode_Concat(PyTuple_GET_ITEM(old, 0), more);
         if (text != NULL)
             arguments = PyTuple_Pack(1, text);
         if (arguments != NULL)
-            (void)PyObject_SetAttrString(exception, "args", arguments);
+            Py_SETREF(((PyBaseExceptionObject *)exception)->args, arguments);
     }
     PyErr_Clear();
     Py_XDECREF(more);
-    Py_XDECREF(old);
     Py_XDECREF(text);
-    Py_XDECREF(arguments);
     PyErr_SetRaisedException(exception);
 }

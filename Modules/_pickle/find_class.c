@@ -44,7 +44,22 @@ map_names(State *st, PyObject **module_name, PyObject **name)
     return 0;
 }
 
-/* An attribute of a module; below protocol 4 a dot in the name means nothing. */
+/* An attribute of a module, by a name that the interpreter's caches know again. */
+static PyObject *
+get_interned(PyObject *module, PyObject *name)
+{
+    PyObject *value;
+
+    if (!PyUnicode_CheckExact(name))
+        return PyObject_GetAttr(module, name);
+    Py_INCREF(name);
+    PyUnicode_InternInPlace(&name);
+    value = PyObject_GetAttr(module, name);
+    Py_DECREF(name);
+    return value;
+}
+
+/* Below protocol 4 a dot in the name means nothing. */
 static PyObject *
 get_global(Unpickler *u, PyObject *module, PyObject *module_name, PyObject *name)
 {
@@ -52,12 +67,12 @@ get_global(Unpickler *u, PyObject *module, PyObject *module_name, PyObject *name
     Py_ssize_t dot;
 
     if (u->protocol < 4 || !PyUnicode_Check(name))
-        return PyObject_GetAttr(module, name);
+        return get_interned(module, name);
     dot = PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), 1);
     if (dot == -2)
         return NULL;
     if (dot == -1)
-        return PyObject_GetAttr(module, name);
+        return get_interned(module, name);
     value = walk_dotted(module, name, NULL);
     if (value == NULL && PyErr_ExceptionMatches(PyExc_Exception))
         fail_from(PyExc_AttributeError, "Can't resolve path %R on module %R", name, module_name);

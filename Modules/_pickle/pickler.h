@@ -24,6 +24,11 @@ typedef struct {
     int fast_depth;               /* open lists and dicts in fast mode */
     Py_ssize_t open_reduces;      /* reduce values and persistent ids that are open now */
     Py_ssize_t max_open_reduces;  /* and how many may be: what stops a __reduce__ that never ends */
+    /* How often each kind of late owner (memo.c) was visited: what has not been visited since cannot have been numbered
+       since.  Setting the memo counts as a visit. */
+    size_t tuple_visits;
+    size_t frozenset_visits;
+    size_t reduce_visits;
     Py_ssize_t countdown;         /* steps until signals are looked for */
     PyObject *persistent_id;      /* the hooks of this dump, or NULL */
     PyObject *reducer_override;
@@ -81,9 +86,19 @@ is_atom(PyObject *obj)
         || obj == Py_None;
 }
 
+/* Was a late owner numbered while its contents were written?  `visits` is its kind's count now, and `before` when its walk
+   began.  1 with the position, 0, or -1 on error. */
+static ALWAYS_INLINE int
+late_owner_known(Pickler *p, PyObject *owner, size_t visits, Py_ssize_t before, Py_ssize_t *position)
+{
+    return LIKELY(visits == (size_t)before) ? 0 : memo_lookup(&p->memo, owner, position);
+}
+
 /* save_atoms.c: objects without parts.  Those with a memo number take `unique`: one edge alone owns the object. */
 ROOM int save_bool(Pickler *p, PyObject *obj);
 ROOM int save_int(Pickler *p, PyObject *obj);
+/* An int of magnitude below 2**60, in protocol 2 on, or of 32 bits in protocol 1. */
+ROOM int save_small_int(Pickler *p, int64_t value);
 ROOM int save_float(Pickler *p, PyObject *obj);
 ROOM int save_str(Pickler *p, PyObject *obj, int unique);
 ROOM int save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size);
@@ -162,10 +177,15 @@ ROOM int step_global(Pickler *p);
 ROOM int step_nested_global(Pickler *p);
 
 /* save_instance.c */
-/* Write a plain instance without asking it for a reduce value: 1 if it is one and *saved says how it went, else 0. */
-ROOM int save_plain_instance(Pickler *p, PyObject *obj, int unique, enum saved *saved);
+/* Write an object of a type that is known well (typeinfo.c) without asking it for a reduce value: 1 if it is one and
+   *saved says how it went, 0 if it is to be asked. */
+ROOM int save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved);
 ROOM int step_instance(Pickler *p);
 ROOM void note_instance(Pickler *p, const Walk *walk);
+
+/* save_datetime.c: the same for the datetime module's types, whose class is in the memo; -1 on error. */
+ROOM int save_datetime(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, enum type_form form,
+                       enum saved *saved);
 
 /* save_reduce.c */
 /* Count a reduce value or persistent id that is opened; RecursionError past the bound. */

@@ -143,6 +143,9 @@ pickler_set_memo(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 
     if (value == NULL)
         return fail(PyExc_TypeError, "attribute deletion is not supported");
+    self->core.tuple_visits++;
+    self->core.frozenset_visits++;
+    self->core.reduce_visits++;
     if (PyDict_Check(value))
         return memo_from_dict(&self->core.memo, value);
     if (!PyObject_TypeCheck(value, self->core.st->PicklerMemo_Type)) {

@@ -604,7 +604,6 @@ reader_take_bytes(Reader *r, Py_ssize_t n)
     if (bytes == NULL)
         return NULL;
     take_rest(r, PyBytes_AS_STRING(bytes));
-    r->offset += n - have;
     for (;;) {
         filled = read_into(r, PyBytes_AS_STRING(bytes) + have, size - have);
         if (filled == FILL_LOST)
@@ -613,6 +612,7 @@ reader_take_bytes(Reader *r, Py_ssize_t n)
             Py_DECREF(bytes);
             return NULL;
         }
+        r->offset += size - have;
         have = size;
         if (have == n)
             return bytes;
@@ -643,11 +643,11 @@ reader_take_bytearray(Reader *r, Py_ssize_t n)
     if (array == NULL)
         return NULL;
     take_rest(r, PyByteArray_AS_STRING(array));
-    r->offset += n - have;
     for (;;) {
         filled = read_into(r, PyByteArray_AS_STRING(array) + have, size - have);
         if (filled == FILL_LOST)
             return NULL;
+        r->offset += size - have;
         have = size;
         if (filled == FILLED && have == n)
             return array;

@@ -87,7 +87,7 @@ save_int_bytes(Pickler *p, PyObject *obj)
 }
 
 /* An int of magnitude below 2**60, in a binary protocol. */
-static ALWAYS_INLINE int
+ROOM int
 save_small_int(Pickler *p, int64_t value)
 {
     Writer *w = &p->out;

@@ -273,17 +273,8 @@ save_tuple(Pickler *p, PyObject *obj, int unique)
     if (UNLIKELY(walk == NULL))
         return SAVE_ERROR;
     walk->unique = (unsigned char)unique;
-    walk->size = (Py_ssize_t)p->memo.foreign;
+    walk->size = (Py_ssize_t)++p->tuple_visits;
     return SAVE_PUSHED;
-}
-
-/* Was a late owner numbered while its contents were written?  Only a cycle or foreign code can have done that. */
-static ALWAYS_INLINE int
-late_owner_known(Pickler *p, const Walk *walk, Py_ssize_t *position)
-{
-    if (LIKELY(walk->unique && (size_t)walk->size == p->memo.foreign))
-        return 0;
-    return memo_lookup(&p->memo, walk->obj, position);
 }
 
 /* The tuple's items are on the unpickler's stack: drop them, and fetch the tuple that the cycle made. */
@@ -314,7 +305,7 @@ close_tuple(Pickler *p, Walk *walk)
     Py_ssize_t size = PyTuple_GET_SIZE(walk->obj);
     Py_ssize_t position;
     enum opcode op = OP_TUPLE;
-    int known = late_owner_known(p, walk, &position), result;
+    int known = late_owner_known(p, walk->obj, p->tuple_visits, walk->size, &position), result;
 
     if (UNLIKELY(known != 0))
         result = known < 0 ? -1 : drop_tuple_items(p, walk, position);
@@ -470,7 +461,7 @@ save_frozenset(Pickler *p, PyObject *obj, int unique)
     if (walk == NULL)
         return SAVE_ERROR;
     walk->unique = (unsigned char)unique;
-    walk->size = (Py_ssize_t)p->memo.foreign;
+    walk->size = (Py_ssize_t)++p->frozenset_visits;
     return SAVE_PUSHED;
 }
 
@@ -492,7 +483,7 @@ step_frozenset(Pickler *p)
         walk->in_child = 0;
         Py_CLEAR(walk->held);
     }
-    known = late_owner_known(p, walk, &position);
+    known = late_owner_known(p, walk->obj, p->frozenset_visits, walk->size, &position);
     if (known < 0)
         return -1;
     if (known > 0) {

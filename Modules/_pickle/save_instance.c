@@ -123,23 +123,15 @@ find_state(PyObject *obj, PyObject *names, PyObject **dict, PyObject **slots)
     return 1;
 }
 
-ROOM int
-save_plain_instance(Pickler *p, PyObject *obj, int unique, enum saved *saved)
+/* An instance of a plain type whose class has a number: 1 if it is written, 0 if its own dict has something against it,
+   -1 on error. */
+static int
+save_plain_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, PyObject *names,
+                    enum saved *saved)
 {
-    PyTypeObject *type = Py_TYPE(obj);
-    TypeInfo *info = type_info(p->st, type);
     PyObject *dict = NULL, *slots = NULL;
-    Py_ssize_t class_position;
-    int found;
+    int found = find_state(obj, names, &dict, &slots);
 
-    if (info->form != TYPE_PLAIN || p->protocol < 2 || p->fast || p->persistent_id != NULL
-            || p->reducer_override != NULL || in_dispatch_table(p, type))
-        return 0;
-    found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
-    *saved = SAVE_ERROR;
-    if (found <= 0)
-        return found < 0;   /* the first instance of a class goes the general way */
-    found = find_state(obj, info->slots, &dict, &slots);
     if (P5_ALLOCATION_MAY_COLLECT) {
         ran_foreign(p);
         unique = 0;
@@ -148,6 +140,33 @@ save_plain_instance(Pickler *p, PyObject *obj, int unique, enum saved *saved)
         *saved = begin_instance(p, obj, unique, class_position, dict, slots);
     Py_XDECREF(dict);
     Py_XDECREF(slots);
+    return found;
+}
+
+ROOM int
+save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+    TypeInfo *info = type_info_place(p->st, type);
+    Py_ssize_t class_position;
+    int found;
+
+    if (!type_info_is_about(info, type)) {
+        ran_foreign(p);
+        unique = 0;
+        info = find_type_info(p->st, type);
+    }
+    if (info->form < TYPE_PLAIN || p->protocol < 2 || p->fast || p->persistent_id != NULL
+            || p->reducer_override != NULL || in_dispatch_table(p, type))
+        return 0;
+    *saved = SAVE_ERROR;
+    found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
+    if (found <= 0)
+        return found < 0;   /* the first instance of a class goes the general way */
+    if (info->form == TYPE_PLAIN)
+        found = save_plain_instance(p, obj, unique, class_position, info->slots, saved);
+    else
+        found = save_datetime(p, obj, unique, class_position, (enum type_form)info->form, saved);
     return found != 0;
 }
 

@@ -213,6 +213,7 @@ push_reduce(Pickler *p, PyObject *obj, PyObject *value, int from_object)
     }
     walk->aux = value;
     walk->open = (unsigned char)from_object;
+    walk->size = (Py_ssize_t)p->reduce_visits;
     return begin_reduce(p) < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
 
@@ -223,6 +224,7 @@ save_call(Pickler *p, PyObject *obj, PyObject *callable, PyObject *args)
 
     if (value == NULL)
         return SAVE_ERROR;
+    p->reduce_visits++;
     ran_foreign(p);
     return push_reduce(p, obj, value, 0);
 }
@@ -265,7 +267,7 @@ put_reduce_opcode(Pickler *p, Walk *walk)
 {
     enum opcode op = walk->single == FORM_NEWOBJ ? OP_NEWOBJ : walk->single == FORM_NEWOBJ_EX ? OP_NEWOBJ_EX : OP_REDUCE;
     Py_ssize_t position;
-    int known = memo_lookup(&p->memo, walk->obj, &position);
+    int known = late_owner_known(p, walk->obj, p->reduce_visits, walk->size, &position);
 
     if (known < 0 || put_op(&p->out, op) < 0)
         return -1;
@@ -513,7 +515,7 @@ find_reduce_value(Pickler *p, PyObject *obj, enum saved *result)
     else {
         value = reduce_by_method(p, obj);
         if (value != NULL && p->protocol >= 2)
-            type_info_prove(p->st, type_info(p->st, type), type, value);
+            type_info_prove(p->st, type_info_place(p->st, type), type, value);
     }
     ran_foreign(p);
     return value;
@@ -525,8 +527,9 @@ save_by_reduce(Pickler *p, PyObject *obj, int unique)
     PyObject *value = NULL;
     enum saved result = SAVE_ERROR;
 
+    p->reduce_visits++;
     Py_INCREF(obj);
-    if (save_plain_instance(p, obj, unique, &result))
+    if (save_known_type(p, obj, unique, &result))
         goto done;
     value = find_reduce_value(p, obj, &result);
     if (value == NULL)

@@ -91,7 +91,11 @@ enum type_form {
     TYPE_UNKNOWN,
     TYPE_GENERAL,             /* ask the object for its reduce value */
     TYPE_CANDIDATE,           /* nothing in it departs from object's ways, but copyreg has not passed it yet */
-    TYPE_PLAIN                /* its instances are written straight from their dict and slots */
+    TYPE_PLAIN,               /* its instances are written straight from their dict and slots */
+    TYPE_DATETIME,            /* the types of the datetime module, written straight from their fields */
+    TYPE_DATE,
+    TYPE_TIME,
+    TYPE_TIMEDELTA
 };
 
 typedef struct {

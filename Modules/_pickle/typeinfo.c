@@ -1,4 +1,4 @@
-/* typeinfo.c - which types have plain instances.
+/* typeinfo.c - which types have instances that the engine writes without asking them.
 
    A plain instance is one that object.__reduce_ex__ (protocol 2 on) would reduce to
 
@@ -11,6 +11,7 @@
 
    A verdict stands as long as the type's version tag: any change of the type or of its bases gives it another one. */
 #include "typeinfo.h"
+#include <datetime.h>
 
 static int
 is_ordinary(State *st, PyTypeObject *type)
@@ -34,17 +35,40 @@ is_ordinary(State *st, PyTypeObject *type)
     return type->tp_dictoffset == 0 ? dict == NULL : dict != NULL && Py_IS_TYPE(dict, &PyGetSetDescr_Type);
 }
 
-ROOM TypeInfo *
-type_info(State *st, PyTypeObject *type)
+/* Is it one of the datetime module's own types? */
+static enum type_form
+datetime_form(PyTypeObject *type)
 {
-    uintptr_t address = (uintptr_t)type;
-    TypeInfo *info = &st->type_infos[(address >> 4 ^ address >> 11) % TYPE_INFOS];
-    unsigned int version = P5_TypeVersion(type);
+    PyDateTime_CAPI *api;
 
-    if (LIKELY(info->type == type && info->version == version && version != 0))
+    if (strncmp(type->tp_name, "datetime.", 9) != 0)
+        return TYPE_UNKNOWN;
+    api = (PyDateTime_CAPI *)PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
+    if (api == NULL) {
+        PyErr_Clear();
+        return TYPE_UNKNOWN;
+    }
+    return type == api->DateTimeType ? TYPE_DATETIME
+         : type == api->DateType ? TYPE_DATE
+         : type == api->TimeType ? TYPE_TIME
+         : type == api->DeltaType ? TYPE_TIMEDELTA : TYPE_UNKNOWN;
+}
+
+ROOM TypeInfo *
+find_type_info(State *st, PyTypeObject *type)
+{
+    TypeInfo *info = type_info_place(st, type);
+    enum type_form form;
+
+    if (LIKELY(type_info_is_about(info, type)))
         return info;
+    form = datetime_form(type);
+    if (form == TYPE_UNKNOWN)
+        form = is_ordinary(st, type) ? TYPE_CANDIDATE : TYPE_GENERAL;
+    else
+        (void)_PyType_Lookup(type, st->s___reduce__);
     info->type = type;
-    info->form = is_ordinary(st, type) ? TYPE_CANDIDATE : TYPE_GENERAL;
+    info->form = (unsigned char)form;
     info->version = P5_TypeVersion(type);   /* the look-ups have given it one */
     Py_CLEAR(info->slots);
     return info;
@@ -74,8 +98,7 @@ type_info_prove(State *st, TypeInfo *info, PyTypeObject *type, PyObject *value)
     PyObject *args, *slots;
     Py_ssize_t i;
 
-    if (info->type != type || info->form != TYPE_CANDIDATE || info->version != P5_TypeVersion(type)
-            || info->version == 0)
+    if (!type_info_is_about(info, type) || info->form != TYPE_CANDIDATE)
         return;
     if (!PyTuple_CheckExact(value) || PyTuple_GET_SIZE(value) < 2)
         return;

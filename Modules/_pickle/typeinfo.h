@@ -5,9 +5,25 @@
 #include "state.h"
 
 /* typeinfo.c */
-/* What is known of a type; found out anew where it is not known or the type has changed since.  Runs no foreign code.
-   Never NULL; valid until the next call. */
-ROOM TypeInfo *type_info(State *st, PyTypeObject *type);
+/* What is known of a type; found out anew where it is not known or the type has changed since, which may
+   import a module.  Never NULL; valid until the next call. */
+ROOM TypeInfo *find_type_info(State *st, PyTypeObject *type);
+/* The place for what is known of a type, whether it is about that type or not. */
+static ALWAYS_INLINE TypeInfo *
+type_info_place(State *st, PyTypeObject *type)
+{
+    uintptr_t address = (uintptr_t)type;
+    return &st->type_infos[(address >> 4 ^ address >> 11) % TYPE_INFOS];
+}
+
+/* Is what stands there about this type, as it is now? */
+static ALWAYS_INLINE int
+type_info_is_about(const TypeInfo *info, PyTypeObject *type)
+{
+    unsigned int version = P5_TypeVersion(type);
+    return info->type == type && info->version == version && version != 0;
+}
+
 /* copyreg has made `value` from an instance of a candidate: is it what a plain instance gives? */
 ROOM void type_info_prove(State *st, TypeInfo *info, PyTypeObject *type, PyObject *value);
 

@@ -40,7 +40,7 @@ typedef struct {
     PyObject *aux;                /* a second object: a pending dict value, an iterator, a reduce value */
     PyObject *held;               /* a third: a dict key, a pending item, arguments made by the engine */
     Py_ssize_t at;                /* the place reached */
-    Py_ssize_t size;              /* the size when the walk began; for late owners, memo.foreign then */
+    Py_ssize_t size;              /* the size when the walk began; for late owners, the visits of their kind */
     Py_ssize_t left;              /* items that no batch has taken yet */
 } Walk;
 

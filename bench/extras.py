@@ -1,0 +1,36 @@
+"""Install what the suite would like to have: `python -m bench.extras`, in the environment it will run in.
+
+Only wheels are taken, one package at a time: what has none for this interpreter is left out, and the page says so.
+pickle5 0.0.11, which has our own import name, goes to a folder that is not on the path (see peers.py).
+"""
+import os
+import subprocess
+import sys
+
+PACKAGES = ["pyperf", "numpy", "msgspec", "ormsgpack", "cloudpickle", "zodbpickle", "pandas", "scikit-learn",
+            "matplotlib"]
+if (3, 8) <= sys.version_info < (3, 11):
+    PACKAGES.append("quickle")
+
+#: Where pickle5 0.0.11 goes.
+NAMESAKE = os.path.join(sys.prefix, "bench-peers")
+
+
+def install(*what):
+    command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:"]
+    # pip says at length why it finds nothing; one line is enough here.
+    result = subprocess.run(command + list(what), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    print("bench: %-14s %s" % (what[-1], "installed" if result.returncode == 0 else "no wheel, left out"), flush=True)
+
+
+def main():
+    if sys.prefix == sys.base_prefix:
+        sys.exit("bench.extras installs packages: start it with the Python of a virtual environment")
+    for package in PACKAGES:
+        install(package)
+    if sys.version_info < (3, 8):
+        install("--no-deps", "--upgrade", "--target", NAMESAKE, "pickle5==0.0.11")
+
+
+if __name__ == "__main__":
+    main()
