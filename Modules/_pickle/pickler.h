@@ -71,19 +71,10 @@ is_quiet(const Pickler *p)
     return writer_is_quiet(&p->out);
 }
 
-/* Types whose objects are written without running foreign code, as long as the pickler is quiet. */
 static ALWAYS_INLINE int
 is_short_str(PyObject *obj)
 {
     return PyUnicode_CheckExact(obj) && PyUnicode_GET_LENGTH(obj) < LARGE_OBJECT / 4;
-}
-
-static ALWAYS_INLINE int
-is_atom(PyObject *obj)
-{
-    PyTypeObject *type = Py_TYPE(obj);
-    return is_short_str(obj) || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type
-        || obj == Py_None;
 }
 
 /* Was a late owner numbered while its contents were written?  `visits` is its kind's count now, and `before` when its walk
@@ -140,6 +131,60 @@ save_any_str(Pickler *p, PyObject *obj, int unique)
             return known < 0 ? -1 : 0;
     }
     return save_str(p, obj, unique);
+}
+
+/* An int of one digit, in protocol 2 on: BININT1, BININT2 or BININT, whose bytes begin alike. */
+static ALWAYS_INLINE int
+save_digit(Pickler *p, PyObject *obj, int sign)
+{
+    Writer *w = &p->out;
+    uint32_t value;
+    unsigned char *o;
+
+    if (UNLIKELY(writer_reserve(w, 5) < 0))
+        return -1;
+    value = sign == 0 ? 0 : (uint32_t)P5_LONG_DIGIT(obj, 0);
+    if (sign < 0)
+        value = 0 - value;
+    o = w->next;
+    o[0] = value < 256 ? OP_BININT1 : value < 65536 ? OP_BININT2 : OP_BININT;
+    put_u32le(o + 1, value);
+    w->next = o + (value < 256 ? 2 : value < 65536 ? 3 : 5);
+    return 0;
+}
+
+static ALWAYS_INLINE int
+save_any_int(Pickler *p, PyObject *obj)
+{
+    if (LIKELY(P5_LONG_NDIGITS(obj) <= 1 && p->protocol >= 2))
+        return save_digit(p, obj, P5_LONG_SIGN(obj));
+    return save_int(p, obj);
+}
+
+/* Write an object of the frequent types that run no foreign code while the pickler is quiet: 1, or 0 if it is not of
+   them, -1 on error. */
+static ALWAYS_INLINE int
+save_atom(Pickler *p, PyObject *obj, int unique)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+    int result;
+
+    if (type == &PyUnicode_Type) {
+        if (UNLIKELY(PyUnicode_GET_LENGTH(obj) >= LARGE_OBJECT / 4))
+            return 0;
+        result = save_any_str(p, obj, unique);
+    }
+    else if (type == &PyLong_Type)
+        result = save_any_int(p, obj);
+    else if (type == &PyFloat_Type)
+        result = save_float(p, obj);
+    else if (obj == Py_None)
+        result = put_op(&p->out, OP_NONE);
+    else if (type == &PyBool_Type)
+        result = save_bool(p, obj);
+    else
+        return 0;
+    return UNLIKELY(result < 0) ? -1 : 1;
 }
 
 /* save_buffers.c */
@@ -212,7 +257,7 @@ save_quietly(Pickler *p, PyObject *obj, int unique)
     if (type == &PyUnicode_Type)
         return (enum saved)save_any_str(p, obj, unique);
     if (type == &PyLong_Type)
-        return (enum saved)save_int(p, obj);
+        return (enum saved)save_any_int(p, obj);
     if (type == &PyFloat_Type)
         return (enum saved)save_float(p, obj);
     if (obj == Py_None)

@@ -130,8 +130,6 @@ save_int(Pickler *p, PyObject *obj)
     Py_ssize_t digits = P5_LONG_NDIGITS(obj), i;
     int64_t value = 0;
 
-    if (LIKELY(digits <= 1 && p->protocol >= 2))
-        return save_small_int(p, digits == 0 ? 0 : P5_LONG_SIGN(obj) * (int64_t)P5_LONG_DIGIT(obj, 0));
     if (LIKELY(digits <= 60 / PyLong_SHIFT)) {
         for (i = digits; i-- > 0;)
             value = value << PyLong_SHIFT | (int64_t)P5_LONG_DIGIT(obj, i);

@@ -140,6 +140,25 @@ open_batch(Pickler *p, Walk *walk)
     return walk->single ? 0 : put_op(&p->out, OP_MARK);
 }
 
+/* Write atoms as long as they come: the first item that is none, or that a boundary stands before, is for the caller. */
+static ALWAYS_INLINE int
+save_list_atoms(Pickler *p, Walk *walk)
+{
+    PyObject **items = ((PyListObject *)walk->obj)->ob_item, *item;
+    Py_ssize_t at = walk->at, end = walk->size - at > walk->batch ? at + walk->batch : walk->size;
+    int written = 1;
+
+    for (; at < end && is_quiet(p); at++) {
+        item = items[at];
+        written = save_atom(p, item, P5_IS_UNIQUE(item));
+        if (written <= 0)
+            break;
+    }
+    walk->batch -= (int)(at - walk->at);
+    walk->at = at;
+    return written < 0 ? -1 : 0;
+}
+
 ROOM int
 step_list(Pickler *p)
 {
@@ -155,7 +174,13 @@ step_list(Pickler *p)
             return -1;
         if (UNLIKELY(PyList_GET_SIZE(list) != walk->size))
             return list_changed();
-        while (walk->batch > 0 && walk->at < walk->size) {
+        for (;;) {
+            if (save_list_atoms(p, walk) < 0) {
+                walk->in_child = 1;
+                return -1;
+            }
+            if (walk->batch == 0 || walk->at == walk->size)
+                break;
             item = PyList_GET_ITEM(list, walk->at);
             walk->in_child = 1;
             saved = save(p, item, P5_IS_UNIQUE(item));
@@ -165,8 +190,11 @@ child_done:
             walk->in_child = 0;
             walk->at++;
             walk->batch--;
-            if (UNLIKELY(PyList_GET_SIZE(list) != walk->size) && !walk->single)
-                return list_changed();
+            if (UNLIKELY(PyList_GET_SIZE(list) != walk->size)) {
+                if (!walk->single)
+                    return list_changed();
+                break;
+            }
         }
         if (UNLIKELY(put_op(&p->out, walk->single ? OP_APPEND : OP_APPENDS) < 0))
             return -1;
@@ -186,12 +214,31 @@ save_dict(Pickler *p, PyObject *obj, int unique)
 
 enum dict_stage { DICT_KEY = 1, DICT_VALUE };
 
+/* Write a pair that runs no foreign code: short str keys and atoms.  1 if the pair is written, 0 if the key is and the
+   value waits, -1 on error. */
+static ALWAYS_INLINE int
+save_quiet_pair(Pickler *p, PyObject *key, PyObject *value, int key_unique)
+{
+    if (UNLIKELY(save_any_str(p, key, key_unique) < 0))
+        return -1;
+    return LIKELY(is_quiet(p)) ? save_atom(p, value, P5_IS_UNIQUE(value)) : 0;
+}
+
+/* Hold a pair while foreign code may run. */
+static ALWAYS_INLINE void
+hold_pair(Walk *walk, PyObject *key, PyObject *value)
+{
+    walk->child_unique = P5_IS_UNIQUE(value);
+    walk->held = Py_NewRef(key);
+    walk->aux = Py_NewRef(value);
+}
+
 ROOM int
 step_dict(Pickler *p)
 {
     Walk *walk = p->walks.top;
     PyObject *dict = walk->obj, *key = NULL, *value = NULL;
-    int key_unique;
+    int key_unique, written;
     enum saved saved;
 
     if (walk->stage == DICT_KEY)
@@ -201,23 +248,19 @@ step_dict(Pickler *p)
     while (walk->left > 0) {
         if (UNLIKELY(open_batch(p, walk) < 0))
             return -1;
-        while (walk->batch > 0 && PyDict_Next(dict, &walk->at, &key, &value)) {
+        for (; walk->batch > 0 && PyDict_Next(dict, &walk->at, &key, &value); walk->batch--, walk->left--) {
             key_unique = P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict);
-            walk->child_unique = P5_IS_UNIQUE(value);
             if (LIKELY(is_quiet(p) && is_short_str(key))) {
-                if (UNLIKELY(save_any_str(p, key, key_unique) < 0))
+                written = save_quiet_pair(p, key, value, key_unique);
+                if (LIKELY(written > 0))
+                    continue;
+                hold_pair(walk, key, value);
+                walk->in_child = 1;
+                if (UNLIKELY(written < 0))
                     return -1;
-                if (is_quiet(p) && is_atom(value)) {
-                    if (UNLIKELY(save(p, value, walk->child_unique) < 0))
-                        return -1;
-                    goto pair_done;
-                }
-                walk->held = Py_NewRef(key);
-                walk->aux = Py_NewRef(value);
             }
             else {
-                walk->held = Py_NewRef(key);
-                walk->aux = Py_NewRef(value);
+                hold_pair(walk, key, value);
                 walk->stage = DICT_KEY;
                 saved = save(p, key, key_unique);
                 if (saved != SAVED)
@@ -236,9 +279,6 @@ value_done:
             Py_CLEAR(walk->held);
             if (UNLIKELY(PyDict_GET_SIZE(dict) != walk->size) && !walk->single)
                 return fail(PyExc_RuntimeError, "dictionary changed size during iteration");
-pair_done:
-            walk->batch--;
-            walk->left--;
         }
         if (UNLIKELY(walk->batch > 0)) {
             /* no pairs are left: the last batch, or keys were exchanged meanwhile */
@@ -327,6 +367,7 @@ step_tuple(Pickler *p)
     Walk *walk = p->walks.top;
     PyObject *tuple = walk->obj, *item;
     Py_ssize_t size = PyTuple_GET_SIZE(tuple);
+    int written;
     enum saved saved;
 
     if (walk->in_child)
@@ -336,6 +377,13 @@ step_tuple(Pickler *p)
     while (walk->at < size) {
         item = PyTuple_GET_ITEM(tuple, walk->at);
         walk->in_child = 1;
+        if (LIKELY(is_quiet(p))) {
+            written = save_atom(p, item, P5_IS_UNIQUE(item) && walk->unique);
+            if (UNLIKELY(written < 0))
+                return -1;
+            if (written > 0)
+                goto child_done;
+        }
         saved = save(p, item, P5_IS_UNIQUE(item) && walk->unique);
         if (saved != SAVED)
             return saved;

@@ -4,7 +4,7 @@
    ints.  The arguments' tuple and bytes are never made: their memo numbers stay empty.  Below protocol 3 bytes have no
    opcode of their own, and a tzinfo that the pickle has not met yet may need anything: those go the general way. */
 #include "pickler.h"
-#include <datetime.h>
+#include "datetime_types.h"
 
 /* class((bytes, tzinfo)) or class((bytes,)); `tzinfo_position` is -1 where there is none. */
 static int

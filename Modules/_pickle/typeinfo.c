@@ -11,7 +11,7 @@
 
    A verdict stands as long as the type's version tag: any change of the type or of its bases gives it another one. */
 #include "typeinfo.h"
-#include <datetime.h>
+#include "datetime_types.h"
 
 static int
 is_ordinary(State *st, PyTypeObject *type)
