@@ -1,7 +1,8 @@
 """Install what the suite would like to have: `python -m bench.extras`, in the environment it will run in.
 
 Only wheels are taken, one package at a time: what has none for this interpreter is left out, and the page says so.
-pickle5 0.0.11, which has our own import name, goes to a folder that is not on the path (see peers.py).
+The pickle5 of before, 0.0.11 or 0.0.12, has our own import name and so goes to a folder that is not on the path (see
+peers.py).
 """
 import os
 import subprocess
@@ -12,7 +13,7 @@ PACKAGES = ["pyperf", "numpy", "msgspec", "ormsgpack", "cloudpickle", "zodbpickl
 if (3, 8) <= sys.version_info < (3, 11):
     PACKAGES.append("quickle")
 
-#: Where pickle5 0.0.11 goes.
+#: Where the pickle5 of before goes.
 NAMESAKE = os.path.join(sys.prefix, "bench-peers")
 
 
@@ -20,7 +21,8 @@ def install(*what):
     command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:"]
     # pip says at length why it finds nothing; one line is enough here.
     result = subprocess.run(command + list(what), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    print("bench: %-14s %s" % (what[-1], "installed" if result.returncode == 0 else "no wheel, left out"), flush=True)
+    print("bench: %-15s %s" % (what[-1], "installed" if result.returncode == 0 else "no wheel, left out"), flush=True)
+    return result.returncode == 0
 
 
 def main():
@@ -29,7 +31,9 @@ def main():
     for package in PACKAGES:
         install(package)
     if sys.version_info < (3, 8):
-        install("--no-deps", "--upgrade", "--target", NAMESAKE, "pickle5==0.0.11")
+        for version in ["0.0.11", "0.0.12"]:
+            if install("--no-deps", "--upgrade", "--target", NAMESAKE, "pickle5==" + version):
+                break
 
 
 if __name__ == "__main__":

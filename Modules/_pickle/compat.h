@@ -190,6 +190,13 @@ PyErr_SetRaisedException(PyObject *value)
 }
 #endif
 
+/* 3.11: instances keep their attributes without a dict until somebody asks for one.  Does this type's? */
+#if PY_VERSION_HEX >= 0x030B0000
+#define P5_INLINE_ATTRIBUTES(type) (((type)->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0)
+#else
+#define P5_INLINE_ATTRIBUTES(type) ((void)(type), 0)
+#endif
+
 /* 3.10: the switch of the cyclic collector, as C functions. */
 #if PY_VERSION_HEX >= 0x030A0000
 #define P5_HAVE_GC_SWITCH 1

@@ -158,15 +158,58 @@ fill_instance_dict(PyObject *dict, PyObject *state)
     return result;
 }
 
+/* The same for an instance that has no dict yet and need not get one: each name is set as an attribute, unless the class
+   has something under it that would stand in the way. */
+static int
+set_attribute(Unpickler *u, PyObject *instance, PyObject *name, PyObject *value)
+{
+    PyObject *in_class = _PyType_Lookup(Py_TYPE(instance), name), *dict;
+    int result;
+
+    if (in_class == NULL || Py_TYPE(in_class)->tp_descr_set == NULL)
+        return PyObject_GenericSetAttr(instance, name, value);
+    dict = PyObject_GetAttr(instance, u->st->s___dict__);
+    if (dict == NULL)
+        return -1;
+    result = PyDict_SetItem(dict, name, value);
+    Py_DECREF(dict);
+    return result;
+}
+
+static int
+fill_attributes(Unpickler *u, PyObject *instance, PyObject *state)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    int result = 0;
+
+    while (result == 0 && PyDict_Next(state, &position, &key, &value)) {
+        Py_INCREF(key);
+        PyUnicode_InternInPlace(&key);
+        result = set_attribute(u, instance, key, value);
+        Py_DECREF(key);
+    }
+    return result;
+}
+
 /* 1: done; 0: not the usual case, and nothing has happened; -1: error. */
 static int
 build_plainly(Unpickler *u, PyObject *instance, PyObject *state)
 {
-    PyObject *dict;
+    PyObject *dict, *setstate = NULL;
     int result = 0;
 
     if (!PyDict_CheckExact(state) || !has_plain_state(u, Py_TYPE(instance)) || !has_plain_names(state))
         return 0;
+    if (P5_INLINE_ATTRIBUTES(Py_TYPE(instance)) && Py_REFCNT(state) > 1) {
+        /* Only the instance itself can have a __setstate__ now, and looking for it there runs no code. */
+        result = PyObject_GetOptionalAttr(instance, u->st->s___setstate__, &setstate);
+        if (result != 0) {
+            Py_XDECREF(setstate);
+            return result < 0 ? -1 : 0;
+        }
+        return fill_attributes(u, instance, state) < 0 ? -1 : 1;
+    }
     dict = PyObject_GetAttr(instance, u->st->s___dict__);
     if (dict == NULL)
         return -1;

@@ -20,19 +20,17 @@
      contents and ends the chain.
    - Edges that own nothing (keys of dicts that share their keys table) and the root of a dump are always hashed.
 
+   A memo of up to MEMO_SMALL objects has no index at all: it is searched from end to end (memo_is_small).
+
    In debug builds a miss on a log that is not stale scans the log: a hit there is a bug.
 
    A memo that a user assigned may hold any numbers: `numbers` then maps positions to them. */
 #include "memo.h"
 
-/* The index while nothing is hashed, so that looking up needs no question.  Never written. */
-static uint32_t no_index[1];
-
 ROOM void
 memo_init(Memo *memo)
 {
     memset(memo, 0, offsetof(Memo, small));
-    memo->index = no_index;
     memo->objects = memo->small;
     memo->allocated = MEMO_SMALL;
 }
@@ -50,8 +48,7 @@ memo_clear(Memo *memo)
         memcpy(small, memo->small, (size_t)used * sizeof(PyObject *));
         objects = small;
     }
-    if (memo->index != no_index)
-        PyMem_Free(memo->index);
+    PyMem_Free(memo->index);
     PyMem_Free(memo->numbers);
     foreign = memo->foreign + 1;
     memo_init(memo);
@@ -79,7 +76,7 @@ memo_sizeof(const Memo *memo)
 
     if (memo->objects != memo->small)
         size += (size_t)memo->allocated * sizeof(PyObject *);
-    if (memo->index != no_index)
+    if (memo->index != NULL)
         size += (memo->mask + 1) * sizeof(uint32_t);
     if (memo->numbers != NULL)
         size += (size_t)memo->allocated * sizeof(Py_ssize_t);
@@ -103,7 +100,7 @@ memo_check_not_logged(const Memo *memo, const PyObject *object)
 static int
 reserve_index(Memo *memo, size_t entries)
 {
-    size_t old_slots = memo->index == no_index ? 0 : memo->mask + 1, slots = old_slots, i, slot;
+    size_t old_slots = memo->index == NULL ? 0 : memo->mask + 1, slots = old_slots, i, slot;
     uint32_t *old = memo->index, *made;
 
     if (slots == 0)
@@ -130,8 +127,7 @@ reserve_index(Memo *memo, size_t entries)
             made[slot] = old[i];
         }
     }
-    if (old != no_index)
-        PyMem_Free(old);
+    PyMem_Free(old);
     return 0;
 }
 
@@ -196,11 +192,15 @@ memo_grow(Memo *memo)
         PyErr_NoMemory();
         return -1;
     }
-    if (memo->objects == memo->small)
-        memcpy(objects, memo->small, sizeof(memo->small));
+    if (memo->objects != memo->small) {
+        memo->objects = objects;
+        memo->allocated = allocated;
+        return 0;
+    }
+    memcpy(objects, memo->small, sizeof(memo->small));
     memo->objects = objects;
     memo->allocated = allocated;
-    return 0;
+    return memo_hash_log(memo);   /* the memo is small no longer */
 }
 
 ROOM Py_ssize_t
@@ -208,6 +208,8 @@ memo_add(Memo *memo, PyObject *object)
 {
     Py_ssize_t position;
 
+    if (memo_is_small(memo) && memo->used < MEMO_SMALL)
+        return memo_log(memo, object);
     if (UNLIKELY((memo->hashed + 1) * 8 > (memo->mask + 1) * 5)) {
         if (reserve_index(memo, memo->hashed + 1) < 0)
             return -1;
@@ -277,7 +279,6 @@ memo_from_dict(Memo *memo, PyObject *dict)
             return -1;
         }
     }
-    made.log = made.used;
     made.foreign = memo->foreign + 1;
     old = *memo;
     if (old.objects == memo->small)
@@ -300,6 +301,8 @@ memo_copy(Memo *to, const Memo *from)
         if (memo_grow(&made) < 0)
             goto error;
     }
+    for (i = 0; i < from->used; i++)
+        (void)memo_log(&made, from->objects[i]);
     if (from->numbers != NULL) {
         made.numbers = PyMem_Malloc((size_t)made.allocated * sizeof(Py_ssize_t));
         if (made.numbers == NULL) {
@@ -308,8 +311,6 @@ memo_copy(Memo *to, const Memo *from)
         }
         memcpy(made.numbers, from->numbers, (size_t)from->used * sizeof(Py_ssize_t));
     }
-    for (i = 0; i < from->used; i++)
-        (void)memo_log(&made, from->objects[i]);
     if (memo_hash_log(&made) < 0)
         goto error;
     made.foreign = to->foreign + 1;

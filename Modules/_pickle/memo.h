@@ -11,7 +11,7 @@ typedef struct {
     Py_ssize_t used;          /* positions handed out */
     Py_ssize_t allocated;
     uint32_t *index;          /* open addressing by address: position + 1, 0 for a free slot */
-    size_t mask;              /* slots - 1; 0 while nothing is hashed and `index` is a free slot for all memos */
+    size_t mask;              /* slots - 1; 0 while there is no index */
     size_t hashed;            /* slots in use */
     Py_ssize_t log;           /* positions below this one are all hashed; from it on they may be only logged */
     size_t foreign;           /* goes up whenever foreign code may have run */
@@ -52,10 +52,17 @@ memo_log(Memo *memo, PyObject *object)
     return memo->used++;
 }
 
+/* A memo of few objects is searched from end to end: no index, and no difference between logged and hashed. */
+static ALWAYS_INLINE int
+memo_is_small(const Memo *memo)
+{
+    return memo->mask == 0;
+}
+
 static ALWAYS_INLINE int
 memo_is_stale(const Memo *memo)
 {
-    return memo->foreign != memo->foreign_hashed;
+    return memo->foreign != memo->foreign_hashed && !memo_is_small(memo);
 }
 
 #if P5_DEBUG
@@ -92,7 +99,14 @@ static ALWAYS_INLINE Py_ssize_t
 memo_find(Memo *memo, PyObject *object)
 {
     size_t slot;
-    Py_ssize_t position = memo_find_slot(memo, object, &slot);
+    Py_ssize_t position;
+
+    if (UNLIKELY(memo_is_small(memo))) {
+        for (position = memo->used; position-- > 0 && memo->objects[position] != object;)
+            ;
+        return position;
+    }
+    position = memo_find_slot(memo, object, &slot);
 #if P5_DEBUG
     if (position < 0)
         memo_check_not_logged(memo, object);

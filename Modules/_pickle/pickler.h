@@ -167,6 +167,7 @@ static ALWAYS_INLINE int
 save_atom(Pickler *p, PyObject *obj, int unique)
 {
     PyTypeObject *type = Py_TYPE(obj);
+    Py_ssize_t position;
     int result;
 
     if (type == &PyUnicode_Type) {
@@ -182,8 +183,12 @@ save_atom(Pickler *p, PyObject *obj, int unique)
         result = put_op(&p->out, OP_NONE);
     else if (type == &PyBool_Type)
         result = save_bool(p, obj);
-    else
-        return 0;
+    else {
+        /* nor does the second and further meeting with anything */
+        if (unique || (position = memo_find(&p->memo, obj)) < 0)
+            return 0;
+        result = save_get(p, position);
+    }
     return UNLIKELY(result < 0) ? -1 : 1;
 }
 
