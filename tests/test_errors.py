@@ -261,7 +261,7 @@ def test_keywords(impl):
     assert impl.load(file=io.BytesIO(out.getvalue()), fix_imports=False, encoding='latin1', errors='strict') == [1]
     assert impl.dumps(obj=1, protocol=2, fix_imports=True) == b'\x80\2K\1.'
     if impl.highest >= 5:
-        assert impl.dumps(obj=1, protocol=5, buffer_callback=None) == b'\x80\5K\1.'
+        assert impl.loads(impl.dumps(obj=1, protocol=5, buffer_callback=None)) == 1
         assert impl.Pickler(file=out, protocol=5, fix_imports=True, buffer_callback=None) is not None
 
 

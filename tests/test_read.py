@@ -212,7 +212,7 @@ def test_persistent_load(impl):
             impl.loads(data)
 
 
-@since((3, 13))
+@since((3, 14))
 def test_persistent_load_on_the_instance_and_through_super(impl):
     unpickler = impl.Unpickler(io.BytesIO(b'K\5Q.'))
     unpickler.persistent_load = lambda identity: identity + 1

@@ -345,7 +345,7 @@ def test_persistent_id(impl, proto):
     error = ValueError(1, 2)
     data = impl.dump_with(Pickler, [1, error, ('text', error)], proto)
     assert opcodes(data).count('BINPERSID' if proto else 'PERSID') == 2
-    if impl.compiled or impl.has((3, 13)):  # the one in Python asked for the identity too
+    if impl.compiled or impl.has((3, 14)):  # the one in Python asked for the identity too
         assert seen == [[1, error, ('text', error)], 1, error, ('text', error), 'text', error]
     assert impl.load_with(Unpickler, data) == [1, ['loaded', 'id-2'], ('text', ['loaded', 'id-2'])]
     with pytest.raises(sys.modules['pickle'].UnpicklingError):
@@ -375,7 +375,7 @@ def test_persistent_id_must_be_ascii_in_protocol_0(impl):
         impl.dump_with(Pickler, 1, 0)
 
 
-@since((3, 13))
+@since((3, 14))
 def test_persistent_id_through_super_and_on_the_instance(impl):
     class Pickler(impl.Pickler):
         def persistent_id(self, obj):

@@ -28,8 +28,25 @@ hold_collector(Unpickler *u)
 static ALWAYS_INLINE void
 free_collector(Unpickler *u)
 {
-    if (P5_ALLOCATION_MAY_COLLECT && u->gc_held)
+    if (!P5_ALLOCATION_MAY_COLLECT)
+        return;
+    u->fresh = NULL;
+    if (u->gc_held)
         switch_collector_on(u);
+}
+
+/* Remember the instance that was just made; has no foreign code run since then, so that it has no attributes yet? */
+static ALWAYS_INLINE void
+remember_fresh(Unpickler *u, PyObject *instance)
+{
+    if (P5_ALLOCATION_MAY_COLLECT)
+        u->fresh = instance;
+}
+
+static ALWAYS_INLINE int
+is_fresh(const Unpickler *u, const PyObject *instance)
+{
+    return u->fresh == instance;
 }
 
 /* Let go of a reference that may be the last one. */

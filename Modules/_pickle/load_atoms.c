@@ -3,6 +3,7 @@
 #include "unpickler.h"
 #include "gc_hold.h"
 #include "ascii.h"
+#include "utf8_read.h"
 
 /* More digits than this are refused where the interpreter has no limit of its own: the conversion is quadratic. */
 enum { MAX_DIGITS = 400000 };
@@ -263,6 +264,9 @@ decode_utf8(Unpickler *u, const unsigned char *data, Py_ssize_t size)
 
     if (is_ascii(data, size))
         return new_ascii(data, size);
+    text = utf8_read(data, size);
+    if (text != NULL || PyErr_Occurred())
+        return text;
     if (P5_ALLOCATION_MAY_COLLECT && u->gc_held) {
         text = PyUnicode_DecodeUTF8((const char *)data, size, NULL);
         if (text != NULL || !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError))

@@ -176,14 +176,18 @@ set_attribute(Unpickler *u, PyObject *instance, PyObject *name, PyObject *value)
     return result;
 }
 
+/* What an attribute replaces may run foreign code when it goes, and that may change the state: no more steps than it
+   has items now. */
 static int
 fill_attributes(Unpickler *u, PyObject *instance, PyObject *state)
 {
-    Py_ssize_t position = 0;
+    Py_ssize_t position = 0, left = PyDict_GET_SIZE(state);
     PyObject *key, *value;
     int result = 0;
 
-    while (result == 0 && PyDict_Next(state, &position, &key, &value)) {
+    if (!is_fresh(u, instance))
+        free_collector(u);
+    while (result == 0 && left-- > 0 && PyDict_Next(state, &position, &key, &value)) {
         Py_INCREF(key);
         PyUnicode_InternInPlace(&key);
         result = set_attribute(u, instance, key, value);
@@ -201,7 +205,7 @@ build_plainly(Unpickler *u, PyObject *instance, PyObject *state)
 
     if (!PyDict_CheckExact(state) || !has_plain_state(u, Py_TYPE(instance)) || !has_plain_names(state))
         return 0;
-    if (P5_INLINE_ATTRIBUTES(Py_TYPE(instance)) && Py_REFCNT(state) > 1) {
+    if (P5_INLINE_ATTRIBUTES(Py_TYPE(instance))) {
         /* Only the instance itself can have a __setstate__ now, and looking for it there runs no code. */
         result = PyObject_GetOptionalAttr(instance, u->st->s___setstate__, &setstate);
         if (result != 0) {

@@ -74,9 +74,14 @@ load_newobj(Unpickler *u)
     cls = (PyTypeObject *)first[0];
     if (UNLIKELY(!PyType_Check(first[0]) || cls->tp_new == NULL || !PyTuple_Check(first[1])))
         return check_newobj(u, "NEWOBJ", first[0], first[1]);
-    if (!makes_plain_instance(cls) || first[1] != u->st->empty_tuple)
+    if (makes_plain_instance(cls) && first[1] == u->st->empty_tuple) {
+        value = cls->tp_new(cls, first[1], NULL);
+        remember_fresh(u, value);
+    }
+    else {
         free_collector(u);
-    value = cls->tp_new(cls, first[1], NULL);
+        value = cls->tp_new(cls, first[1], NULL);
+    }
     if (value == NULL)
         return -1;
     cut_stack(u, first);

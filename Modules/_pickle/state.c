@@ -138,6 +138,29 @@ drop_capsule(PyObject *capsule)
     Py_XDECREF(module);
 }
 
+/* PyType_FromSpec drops the signature from the docstring up to 3.8: put a copy of the whole in its place, which the type
+   frees. */
+static int
+restore_doc(PyTypeObject *type, const PyType_Spec *spec)
+{
+    const PyType_Slot *slot;
+    char *doc;
+
+    for (slot = spec->slots; slot->slot != 0; slot++) {
+        if (slot->slot != Py_tp_doc)
+            continue;
+        doc = PyObject_Malloc(strlen((const char *)slot->pfunc) + 1);
+        if (doc == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        strcpy(doc, (const char *)slot->pfunc);
+        PyObject_Free((void *)type->tp_doc);
+        type->tp_doc = doc;
+    }
+    return 0;
+}
+
 ROOM PyTypeObject *
 make_type(PyObject *module, PyType_Spec *spec)
 {
@@ -146,6 +169,8 @@ make_type(PyObject *module, PyType_Spec *spec)
     type = PyType_FromSpec(spec);
     if (type == NULL)
         return NULL;
+    if (restore_doc((PyTypeObject *)type, spec) < 0)
+        goto error;
     capsule = PyCapsule_New(PyModule_GetState(module), STATE_CAPSULE, drop_capsule);
     if (capsule == NULL)
         goto error;

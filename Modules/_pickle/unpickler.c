@@ -71,6 +71,7 @@ load_one(Unpickler *u)
 
     u->protocol = 0;
     u->raised = u->gc_wanted = u->gc_held = 0;
+    u->fresh = NULL;
     reader_start(&u->in);
     value = run_machine(u);
     if (value != NULL && reader_stop(&u->in) < 0)

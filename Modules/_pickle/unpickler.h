@@ -25,6 +25,7 @@ typedef struct {
     int busy;                     /* a load is under way */
     int gc_wanted;                /* see gc_hold.h */
     int gc_held;
+    const PyObject *fresh;        /* only compared with */
     int raised;                   /* the pending exception is the engine's own, and may say where in the pickle */
     enum encoding encoding_kind;
     const char *encoding;         /* how Python 2's str is decoded */
