@@ -55,7 +55,7 @@ class Run(object):
         self.path = os.path.join(RESULTS, about["key"] + ".json")
         self.kept = not options.smoke and not options.only and options.peers is None
         self.results = None
-        if options.resume and self.kept and os.path.exists(self.path):
+        if (options.resume or options.parts != PARTS) and self.kept and os.path.exists(self.path):
             with open(self.path) as file:
                 before = json.load(file, object_pairs_hook=collections.OrderedDict)
             if before["about"]["engine"] == about["engine"] and before["settings"] == self.settings:

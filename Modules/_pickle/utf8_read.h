@@ -11,19 +11,13 @@
 /* Is this a byte 10xxxxxx? */
 #define UTF8_TAIL(byte) (((byte) & 0xc0) == 0x80)
 
-/* How many ASCII bytes there are at p, by whole words; the rest is found one by one. */
-static ALWAYS_INLINE Py_ssize_t
-ascii_words(const unsigned char *p, const unsigned char *end)
+static ALWAYS_INLINE int
+is_ascii_word(const unsigned char *p)
 {
-    const unsigned char *start = p;
     uint64_t word;
 
-    for (; end - p >= 8; p += 8) {
-        memcpy(&word, p, 8);
-        if (word & UINT64_C(0x8080808080808080))
-            break;
-    }
-    return p - start;
+    memcpy(&word, p, 8);
+    return (word & UINT64_C(0x8080808080808080)) == 0;
 }
 
 /* The number of characters, and the largest that a str of their width may hold; -1 where the interpreter is to look at
@@ -32,15 +26,17 @@ static inline Py_ssize_t
 utf8_measure(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
 {
     const unsigned char *end = p + size;
-    Py_ssize_t tails = 0, run;
+    Py_ssize_t tails = 0;
     Py_UCS4 wide = 0x7f;
     unsigned char lead;
 
     while (p < end) {
         lead = *p;
         if (lead < 0x80) {
-            run = ascii_words(p, end);
-            p += run > 0 ? run : 1;
+            while (end - p >= 8 && is_ascii_word(p))
+                p += 8;
+            while (p < end && *p < 0x80)
+                p++;
         }
         else if (lead < 0xe0) {
             if (lead < 0xc2 || end - p < 2 || !UTF8_TAIL(p[1]))
@@ -76,10 +72,15 @@ utf8_measure(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
     static inline void \
     name(type *out, const unsigned char *p, const unsigned char *end) \
     { \
+        int i; \
         while (p < end) { \
             if (p[0] < 0x80) { \
-                *out++ = (type)p[0]; \
-                p += 1; \
+                for (; end - p >= 8 && is_ascii_word(p); p += 8, out += 8) { \
+                    for (i = 0; i < 8; i++) \
+                        out[i] = (type)p[i]; \
+                } \
+                for (; p < end && p[0] < 0x80; p++) \
+                    *out++ = (type)p[0]; \
             } \
             else if (p[0] < 0xe0) { \
                 *out++ = (type)((p[0] & 0x1f) << 6 | (p[1] & 0x3f)); \
