@@ -26,7 +26,7 @@ export PICKLE5_REQUIRE_C ?= 1
 endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-all test-install sanitize \
-        lint warnings rooms mingw stubs sdist clean
+        lint warnings rooms mingw stubs sdist clean bench bench-compare
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -125,6 +125,21 @@ stubs: $(VENV)/.ready
 	$(PIP) --no-deps --target build/stubs .
 	cd build/stubs && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
 	    --mypy-config-file ../../pyproject.toml --allowlist ../../tests/stubs_allowlist.txt
+
+# --- speed and memory ------------------------------------------------------------------------
+
+# The peers it measures against, where wheels of them exist.
+$(VENV)/.bench: $(VENV)/.ready bench/extras.py
+	$(RUN) -m bench.extras
+	touch $@
+
+## bench         measure everything, and write docs/benchmarks.md (BENCH="--quick"; BENCH=--help tells more)
+bench: build $(VENV)/.bench
+	$(RUN) -m bench $(BENCH)
+
+## bench-compare what got slower?  REV1=HEAD~1 REV2=HEAD, or "." for the working tree; BENCH=... as above
+bench-compare: $(VENV)/.bench
+	$(PY) bench/compare.py $(or $(REV1),HEAD) $(or $(REV2),.) $(BENCH)
 
 # --- packages --------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from bench import cases, figures, growth, machine, memory, page, peers, worker
+from bench import cases, figures, growth, machine, memory, page, peers, rounds, worker
 
 RESULTS = os.path.join(machine.ROOT, "bench", "results")
 PARTS = ["cases", "memory", "growth"]
@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--processes", type=int, help="for each case (3)")
     parser.add_argument("--rounds", type=int, help="in each process (15)")
     parser.add_argument("--turn", type=float, default=0.01, metavar="SECONDS", help="length of one turn (0.01)")
+    parser.add_argument("--cpu-time", action="store_true", help="for machines where others work too: see rounds.py")
     parser.add_argument("--resume", action="store_true", help="keep what an earlier run of the same engine measured")
     parser.add_argument("--page-only", action="store_true", help="write the page from the results that are there")
     parser.add_argument("--docs", default=os.path.join(machine.ROOT, "docs"), help="where the page goes")
@@ -38,6 +39,8 @@ def arguments():
     options = parser.parse_args()
     options.processes = options.processes or (1 if options.quick else 3)
     options.rounds = options.rounds or (9 if options.quick else 15)
+    if options.cpu_time:
+        os.environ[rounds.CPU_TIME] = "1"
     if options.smoke:
         options.processes, options.turn = 1, None
     return options
@@ -50,6 +53,7 @@ class Run(object):
         self.options = options
         self.failures = []
         self.settings = {"processes": options.processes, "rounds": options.rounds, "turn": options.turn,
+                         "clock": "processor time" if options.cpu_time else "wall time",
                          "megabytes": 4 if options.smoke else 32 if options.quick else 256}
         about = machine.describe()
         self.path = os.path.join(RESULTS, about["key"] + ".json")
@@ -79,9 +83,10 @@ class Run(object):
 
     # --- the parts ---
 
-    def ask(self, names):
+    def ask(self, names, reverse=False):
         """What a new worker finds for NAMES; a worker that dies takes its cases with it."""
-        settings = dict(cases=names, rounds=self.options.rounds, turn=self.options.turn, peers=self.options.peers)
+        settings = dict(cases=names, rounds=self.options.rounds, turn=self.options.turn, peers=self.options.peers,
+                        reverse=reverse)
         process = subprocess.run([sys.executable, "-m", "bench.worker", json.dumps(settings)],
                                  stdout=subprocess.PIPE)
         if process.returncode != 0:
@@ -100,8 +105,8 @@ class Run(object):
         else:
             for name in todo:
                 answers = []
-                for _ in range(self.options.processes):
-                    answers.append(self.ask([name])[name])
+                for process in range(self.options.processes):
+                    answers.append(self.ask([name], process % 2 == 1)[name])
                     if "turns" not in answers[-1]:
                         break
                 self.enter(name, answers)
@@ -186,6 +191,8 @@ def main():
                 getattr(run, part)()
         run.save()
         run.conclude()
+        if machine.describe()["engine"] != run.results["about"]["engine"]:
+            sys.exit("bench: the engine was built anew while the suite ran, so these figures are of no one engine")
         print("%.0f s" % (time.time() - start))
         if run.failures:
             print("\n" + "\n\n".join(run.failures), file=sys.stderr)

@@ -80,6 +80,8 @@ def child(name, operation, case, megabytes, path):
     # The highest protocol that both sides have.
     import pickle as own
     protocol = own.HIGHEST_PROTOCOL
+    make = CASES[case][1]
+    pickle.loads(pickle.dumps(make(1 << 12), protocol))  # imports whatever this kind of object needs
     if operation in ("loads", "load"):
         with open(path, "rb") as file:
             data = file.read() if operation == "loads" else None
@@ -87,7 +89,7 @@ def child(name, operation, case, megabytes, path):
             result = pickle.loads(data) if operation == "loads" else pickle.load(file)
             after = peak()
     else:
-        obj = CASES[case][1](int(megabytes) << 20)
+        obj = make(int(megabytes) << 20)
         with open(path, "wb") as file:
             before = start()
             result = pickle.dumps(obj, protocol) if operation == "dumps" else pickle.dump(obj, file, protocol)

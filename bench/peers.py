@@ -106,6 +106,15 @@ def every():
     return found, missing
 
 
+def engines(before, after):
+    """Two builds of our own engine, given by their paths, in the roles of the interpreter's pickle and of pickle5."""
+    found = collections.OrderedDict()
+    for name, path in [(OURS, after), (OWN, before)]:
+        engine = load_extension("pickle5_%s._pickle" % ("after" if name == OURS else "before"), path)
+        found[name] = Peer(name, engine.dumps, engine.loads, PROTOCOL, engine.dump, engine.load, True, True)
+    return found
+
+
 def halves():
     """The Python half beside the interpreter's own Python pickle, as peers; none where they are the same class."""
     if pickle5._Pickler is pickle._Pickler:

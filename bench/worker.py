@@ -1,6 +1,8 @@
 """One process that measures cases: `python -m bench.worker SETTINGS`, told in JSON; it prints what it found as JSON.
 
-SETTINGS: {"cases": [names], "rounds": n, "turn": seconds or null, "peers": [names] or null}
+SETTINGS: {"cases": [names], "rounds": n, "turn": seconds or null, "peers": [names] or null,
+           "engines": two paths of engines to set side by side instead of all peers, or null,
+           "reverse": the other way round in every round}
 Each answer: {"size": bytes, "turns": {operation: {peer: [seconds]}}, "cannot": {operation: {peer: why}}}, or
 {"skipped": why}.
 """
@@ -70,6 +72,8 @@ class Measurement(object):
         return self.case.same(self.obj, loaded)
 
     def measure(self, operation, functions):
+        if self.settings.get("reverse"):
+            functions = collections.OrderedDict(reversed(list(functions.items())))
         self.turns[operation] = rounds.take_turns(functions, self.settings["rounds"], self.settings["turn"])
 
     def memory(self, every, prefix=""):
@@ -159,7 +163,7 @@ class Measurement(object):
         pickled = self.memory(self.every)
         if self.case.files:
             self.files(pickled)
-        if self.case.half:
+        if self.case.half and not self.settings.get("engines"):
             halves = peers.halves()
             if halves:
                 self.memory(halves, "half ")
@@ -173,8 +177,11 @@ class Measurement(object):
 
 def main():
     settings = json.loads(sys.argv[1])
-    every, missing = peers.every()
-    if settings.get("peers"):
+    if settings.get("engines"):
+        every, missing = peers.engines(*settings["engines"]), {}
+    else:
+        every, missing = peers.every()
+    if settings.get("peers") is not None:
         for name in list(every):
             if name not in settings["peers"] and name not in (peers.OURS, peers.OWN):
                 del every[name]

@@ -141,7 +141,7 @@ def take_down(obj):
 
 
 @pytest.mark.parametrize('build, protocol, depth', [
-    (nested_list, 4, DEPTH), (nested_list, 0, 100000), (nested_list, 2, 100000), (nested_tuple, 4, DEPTH), (nested_dict, 4, 300000),
+    (nested_list, 4, DEPTH), (nested_list, 0, 100000), (nested_list, 2, 100000), (nested_tuple, 4, 300000), (nested_dict, 4, 300000),
     (chain, 4, DEPTH), (chain, 2, 100000), (slot_chain, 5, 100000), (nested_mixed, 4, 200000),
 ], ids=lambda value: getattr(value, '__name__', str(value)))
 def test_deep(engine, build, protocol, depth):

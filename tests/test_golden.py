@@ -19,6 +19,12 @@ exceptional_case = pytest.mark.parametrize('case', [each for each in corpus.CASE
 on_cpython = pytest.mark.skipif(PYPY, reason='its types reduce otherwise')
 
 
+def shape_kept(impl, case, protocol):
+    if case.name == 'bytearray_shared' and impl.name == 'python' and sys.version_info[:2] == (3, 8):
+        return False  # the _Pickler of 3.8 gives a bytearray no memo number
+    return protocol in case.same
+
+
 def test_the_corpus_is_large_and_in_the_golden_files():
     assert len(corpus.CASES) > 600
     for protocol in range(6):
@@ -63,10 +69,10 @@ def test_bytes_differ_where_listed_and_only_there(engine, case):
 def test_round_trip(impl, case):
     if not impl.has(case.since):
         pytest.skip('not at the level of this implementation')
-    for protocol in set(case.protocols).intersection(impl.protocols):
+    for protocol in case.few(impl.protocols):
         obj = case.build()
         back = impl.loads(impl.dumps(obj, protocol))
-        if protocol in case.same:
+        if shape_kept(impl, case, protocol):
             assert_same_shape(obj, back)
 
 
@@ -95,10 +101,10 @@ def test_the_engine_reads_the_interpreters(engine, case):
 def test_the_engine_and_the_python_half_read_each_other(impl, case):
     if ENGINE is None or not impl.has(case.since):
         pytest.skip('needs both')
-    for protocol in case.protocols:
+    for protocol in case.few(impl.protocols):
         obj = case.build()
         there, back = impl.loads(ENGINE.dumps(obj, protocol)), ENGINE.loads(impl.dumps(obj, protocol))
-        if protocol in case.same:
+        if shape_kept(impl, case, protocol):
             assert_same_shape(obj, there)
             assert_same_shape(obj, back)
 

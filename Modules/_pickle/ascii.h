@@ -7,7 +7,7 @@
 
 /* Are these n bytes all ASCII?  Eight at a time, the last eight overlapping those before. */
 static ALWAYS_INLINE int
-is_ascii(const unsigned char *p, Py_ssize_t n)
+is_short_ascii(const unsigned char *p, Py_ssize_t n)
 {
     uint64_t word, last, high = 0;
     uint32_t half, half_last;
@@ -29,6 +29,25 @@ is_ascii(const unsigned char *p, Py_ssize_t n)
     for (i = 0; i < n; i++)
         high |= p[i];
     return (high & 0x80) == 0;
+}
+
+enum { ASCII_STEP = 1024 };
+
+/* The same, looking no further than need be. */
+static NOINLINE UNUSED int
+is_long_ascii(const unsigned char *p, Py_ssize_t n)
+{
+    for (; n > ASCII_STEP; p += ASCII_STEP, n -= ASCII_STEP) {
+        if (!is_short_ascii(p, ASCII_STEP))
+            return 0;
+    }
+    return is_short_ascii(p, n);
+}
+
+static ALWAYS_INLINE int
+is_ascii(const unsigned char *p, Py_ssize_t n)
+{
+    return n <= ASCII_STEP ? is_short_ascii(p, n) : is_long_ascii(p, n);
 }
 
 /* A str of n bytes that are known to be ASCII. */

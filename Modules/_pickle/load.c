@@ -224,7 +224,7 @@ next:
         n = *p++;
         ARGUMENT(n);
         p += n;
-        PUSH_NEW(LIKELY(is_ascii(p - n, n)) ? new_ascii(p - n, n) : decode_utf8(u, p - n, n));
+        PUSH_NEW(LIKELY(is_ascii(p - n, n)) ? new_ascii(p - n, n) : decode_non_ascii(u, p - n, n));
         DISPATCH();
     OPCODE(BINUNICODE):
         /* A long one goes the other way, which asks the file for no more than it has. */
@@ -235,7 +235,7 @@ next:
         }
         n = (Py_ssize_t)get_u32le(p);
         p += 4 + n;
-        PUSH_NEW(LIKELY(is_ascii(p - n, n)) ? new_ascii(p - n, n) : decode_utf8(u, p - n, n));
+        PUSH_NEW(LIKELY(is_ascii(p - n, n)) ? new_ascii(p - n, n) : decode_non_ascii(u, p - n, n));
         DISPATCH();
     OPCODE(BINUNICODE8):
         CALL(load_counted_unicode(u, 8));

@@ -258,12 +258,10 @@ load_counted_string(Unpickler *u, int width)
 
 /* The handler of errors is looked up only if there is one, and may be anybody's code. */
 ROOM PyObject *
-decode_utf8(Unpickler *u, const unsigned char *data, Py_ssize_t size)
+decode_non_ascii(Unpickler *u, const unsigned char *data, Py_ssize_t size)
 {
     PyObject *text;
 
-    if (is_ascii(data, size))
-        return new_ascii(data, size);
     text = utf8_read(data, size);
     if (text != NULL || PyErr_Occurred())
         return text;
@@ -298,7 +296,7 @@ load_counted_unicode(Unpickler *u, int width)
 
     if (size < 0 || reader_need(&u->in, size) < 0)
         return -1;
-    value = decode_utf8(u, u->in.pos, size);
+    value = is_ascii(u->in.pos, size) ? new_ascii(u->in.pos, size) : decode_non_ascii(u, u->in.pos, size);
     u->in.pos += size;
     return value == NULL ? -1 : stack_push(&u->stack, value);
 }

@@ -45,7 +45,7 @@ end_state(StateWalk *walk)
     return -1;
 }
 
-/* Items of the state become items of the instance's __dict__, whatever the class says about attributes of that name. */
+/* Items of the state become items of the instance's __dict__, whatever the class says of attributes of that name. */
 static int
 update_instance_dict(Unpickler *u, PyObject *instance, PyObject *state)
 {
@@ -158,8 +158,8 @@ fill_instance_dict(PyObject *dict, PyObject *state)
     return result;
 }
 
-/* The same for an instance that has no dict yet and need not get one: each name is set as an attribute, unless the class
-   has something under it that would stand in the way. */
+/* The same for an instance that has no dict yet and need not get one: each name is set as an attribute, unless the
+   class has something under it that would stand in the way. */
 static int
 set_attribute(Unpickler *u, PyObject *instance, PyObject *name, PyObject *value)
 {

@@ -250,8 +250,8 @@ load_next_buffer(Unpickler *u)
     PyObject *buffer;
 
     if (u->buffers == NULL)
-        return load_fail(u, u->st->UnpicklingError, "pickle stream refers to out-of-band data but no *buffers* argument "
-                                                    "was given");
+        return load_fail(u, u->st->UnpicklingError,
+                         "pickle stream refers to out-of-band data but no *buffers* argument was given");
     buffer = PyIter_Next(u->buffers);
     if (buffer != NULL)
         return stack_push(&u->stack, buffer);

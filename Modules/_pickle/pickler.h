@@ -161,6 +161,22 @@ save_any_int(Pickler *p, PyObject *obj)
     return save_int(p, obj);
 }
 
+/* Bytes that one edge owns, of protocol 3 on. */
+static ALWAYS_INLINE int
+save_short_bytes(Pickler *p, PyObject *obj)
+{
+    Writer *w = &p->out;
+    size_t size = (size_t)PyBytes_GET_SIZE(obj);
+
+    if (UNLIKELY(writer_reserve(w, size + 2) < 0))
+        return -1;
+    w->next[0] = OP_SHORT_BINBYTES;
+    w->next[1] = (unsigned char)size;
+    memcpy(w->next + 2, PyBytes_AS_STRING(obj), size);
+    w->next += size + 2;
+    return memoize(p, obj, 1);
+}
+
 /* Write an object of the frequent types that run no foreign code while the pickler is quiet: 1, or 0 if it is not of
    them, -1 on error. */
 static ALWAYS_INLINE int
@@ -183,6 +199,8 @@ save_atom(Pickler *p, PyObject *obj, int unique)
         result = put_op(&p->out, OP_NONE);
     else if (type == &PyBool_Type)
         result = save_bool(p, obj);
+    else if (type == &PyBytes_Type && unique && PyBytes_GET_SIZE(obj) < 256 && p->protocol >= 3)
+        result = save_short_bytes(p, obj);
     else {
         /* nor does the second and further meeting with anything */
         if (unique || (position = memo_find(&p->memo, obj)) < 0)

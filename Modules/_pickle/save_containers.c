@@ -396,20 +396,30 @@ child_done:
 
 /* ---- set and frozenset ---- */
 
-/* The next element from slot *at on: 1 with a new reference, 0 at the end. */
+/* Write atoms as long as they come, from slot walk->at on.  1 with a new reference to the first element that is none, or
+   that a boundary stands before, and whether it is unique; 0 at the end of the set or the batch; -1 on error. */
 static int
-next_element(PyObject *set, Py_ssize_t *at, PyObject **element, int *unique)
+save_set_atoms(Pickler *p, Walk *walk, PyObject **element, int *unique)
 {
-    PySetObject *so = (PySetObject *)set;
+    PySetObject *set = (PySetObject *)walk->obj;
     setentry *entry;
+    int written;
 
-    while (*at <= so->mask) {
-        entry = &so->table[(*at)++];
-        if (entry->key != NULL && entry->hash != -1) {   /* -1 marks a slot whose element was removed */
-            *unique = P5_IS_UNIQUE(entry->key);
+    for (; walk->batch != 0 && walk->at <= set->mask; walk->at++) {
+        entry = &set->table[walk->at];
+        if (entry->key == NULL || entry->hash == -1)   /* -1 marks a slot whose element was removed */
+            continue;
+        *unique = P5_IS_UNIQUE(entry->key) && !walk->hash_children;
+        written = is_quiet(p) ? save_atom(p, entry->key, *unique) : 0;
+        if (written <= 0) {
+            if (written < 0)
+                return -1;
             *element = Py_NewRef(entry->key);
+            walk->at++;
             return 1;
         }
+        walk->batch -= walk->batch > 0;
+        walk->left--;
     }
     return 0;
 }
@@ -452,7 +462,7 @@ save_set(Pickler *p, PyObject *obj, int unique)
     return SAVE_PUSHED;
 }
 
-/* Write the element in `held`, whose reference the walk owns. */
+/* Write an element, whose reference goes to the walk. */
 static enum saved
 save_element(Pickler *p, Walk *walk, PyObject *element, int unique)
 {
@@ -466,7 +476,7 @@ step_set(Pickler *p)
 {
     Walk *walk = p->walks.top;
     PyObject *set = walk->obj, *element;
-    int unique;
+    int unique, found;
     enum saved saved;
 
     if (walk->in_child)
@@ -475,7 +485,7 @@ step_set(Pickler *p)
         walk->batch = BATCH_SIZE;
         if (tick(p, walk->left < BATCH_SIZE ? walk->left : BATCH_SIZE) < 0 || put_op(&p->out, OP_MARK) < 0)
             return -1;
-        while (walk->batch > 0 && next_element(set, &walk->at, &element, &unique)) {
+        while ((found = save_set_atoms(p, walk, &element, &unique)) > 0) {
             saved = save_element(p, walk, element, unique);
             if (saved != SAVED)
                 return saved;
@@ -487,6 +497,8 @@ child_done:
             if (PySet_GET_SIZE(set) != walk->size)
                 return fail(PyExc_RuntimeError, "set changed size during iteration");
         }
+        if (found < 0)
+            return -1;
         if (walk->batch > 0)
             walk->left = 0;
         if (put_op(&p->out, OP_ADDITEMS) < 0)
@@ -509,6 +521,8 @@ save_frozenset(Pickler *p, PyObject *obj, int unique)
     if (walk == NULL)
         return SAVE_ERROR;
     walk->unique = (unsigned char)unique;
+    walk->hash_children = !unique;
+    walk->batch = -1;   /* no batches: all elements stand between MARK and FROZENSET */
     walk->size = (Py_ssize_t)++p->frozenset_visits;
     return SAVE_PUSHED;
 }
@@ -519,18 +533,21 @@ step_frozenset(Pickler *p)
     Walk *walk = p->walks.top;
     PyObject *element;
     Py_ssize_t position;
-    int unique, known;
+    int unique, known, found;
     enum saved saved;
 
-    while (walk->in_child || next_element(walk->obj, &walk->at, &element, &unique)) {
-        if (!walk->in_child) {
-            saved = save_element(p, walk, element, unique && walk->unique);
-            if (saved != SAVED)
-                return saved;
-        }
+    if (walk->in_child)
+        goto child_done;
+    while ((found = save_set_atoms(p, walk, &element, &unique)) > 0) {
+        saved = save_element(p, walk, element, unique);
+        if (saved != SAVED)
+            return saved;
+child_done:
         walk->in_child = 0;
         Py_CLEAR(walk->held);
     }
+    if (found < 0)
+        return -1;
     known = late_owner_known(p, walk->obj, p->frozenset_visits, walk->size, &position);
     if (known < 0)
         return -1;

@@ -92,7 +92,7 @@ load_once(Unpickler *u)
     return value;
 }
 
-PyDoc_STRVAR(pickle_load_doc,
+UNUSED PyDoc_STRVAR(pickle_load_doc,
 "load($module, /, file, *, fix_imports=True, encoding='ASCII',\n"
 "     errors='strict', buffers=())\n"
 "--\n\n"
@@ -127,7 +127,7 @@ pickle_load(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames)
     return load_once(&u);
 }
 
-PyDoc_STRVAR(pickle_loads_doc,
+UNUSED PyDoc_STRVAR(pickle_loads_doc,
 "loads($module, data, /, *, fix_imports=True, encoding='ASCII',\n"
 "      errors='strict', buffers=())\n"
 "--\n\n"
@@ -365,8 +365,8 @@ unpickler_find_class(UnpicklerObject *self, P5_Args args, Py_ssize_t nargs, PyOb
 ROOM int
 no_persistent_load(State *st)
 {
-    return fail(st->UnpicklingError, "A load persistent id instruction was encountered, but no persistent_load function "
-                                     "was specified.");
+    return fail(st->UnpicklingError,
+                "A load persistent id instruction was encountered, but no persistent_load function was specified.");
 }
 
 PyDoc_STRVAR(unpickler_persistent_load_doc,

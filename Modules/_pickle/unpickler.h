@@ -55,8 +55,8 @@ typedef struct {
 /* load_atoms.c */
 /* Python 2's str, under the encoding that was chosen; a new reference. */
 ROOM PyObject *decode_python2(Unpickler *u, const char *data, Py_ssize_t size);
-/* A str from UTF-8 as pickles have it: lone surrogates may stand in it; a new reference. */
-ROOM PyObject *decode_utf8(Unpickler *u, const unsigned char *data, Py_ssize_t size);
+/* A str from UTF-8 that is not all ASCII; lone surrogates may stand in it.  A new reference. */
+ROOM PyObject *decode_non_ascii(Unpickler *u, const unsigned char *data, Py_ssize_t size);
 /* A two's complement little-endian int of any size; a new reference. */
 ROOM PyObject *decode_int(const unsigned char *data, Py_ssize_t size);
 ROOM int load_int(Unpickler *u);

@@ -8,6 +8,8 @@
 
 #include "ascii.h"
 
+enum { SHORT_TEXT = 512 };
+
 /* Is this a byte 10xxxxxx? */
 #define UTF8_TAIL(byte) (((byte) & 0xc0) == 0x80)
 
@@ -91,7 +93,8 @@ utf8_measure(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
                 p += 3; \
             } \
             else { \
-                *out++ = (type)((Py_UCS4)(p[0] & 0x07) << 18 | (p[1] & 0x3f) << 12 | (p[2] & 0x3f) << 6 | (p[3] & 0x3f)); \
+                *out++ = (type)((Py_UCS4)(p[0] & 0x07) << 18 | (p[1] & 0x3f) << 12 | (p[2] & 0x3f) << 6 \
+                                | (p[3] & 0x3f)); \
                 p += 4; \
             } \
         } \
@@ -105,8 +108,8 @@ UTF8_FILL(utf8_fill_4, Py_UCS4)
 static inline PyObject *
 utf8_read(const unsigned char *p, Py_ssize_t size)
 {
-    Py_UCS4 widest;
-    Py_ssize_t length = utf8_measure(p, size, &widest);
+    Py_UCS4 widest = 0;
+    Py_ssize_t length = size <= SHORT_TEXT ? utf8_measure(p, size, &widest) : -1;
     PyObject *text;
 
     if (length <= 1)            /* the interpreter keeps one of each of the first 256 */

@@ -32,6 +32,7 @@ typedef struct {
     unsigned char stage;          /* where a WALK_REDUCE and the like stand; see save_reduce.c */
     unsigned char in_child;       /* a child is being written: an error belongs to it, and gets its note */
     unsigned char unique;         /* one edge owned the object when its walk began */
+    unsigned char hash_children;  /* frozensets: `unique` is no, so the elements are hashed whatever their count */
     unsigned char open;           /* a batch is open */
     unsigned char single;         /* the open batch has one item and no MARK */
     unsigned char child_unique;   /* the same for `aux`, a child that waits */

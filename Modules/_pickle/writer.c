@@ -12,6 +12,7 @@
    below protocol 4 the same limit makes pieces of the same size.  A large body goes to the file as itself. */
 #include "writer.h"
 #include "utf8.h"
+#include "hugepages.h"
 
 #define NO_LIMIT UINTPTR_MAX
 
@@ -97,6 +98,24 @@ writer_close_frame(Writer *w)
     put_u64le(header + 1, (uint64_t)size);
 }
 
+/* Replace the bytes object by a larger one.  What makes it much larger is one large object: fresh memory in huge pages
+   beats moving what there is, and such memory is not moved later.  Otherwise it grows in place. */
+static int
+replace_bytes(Writer *w, size_t used, size_t capacity)
+{
+    PyObject *made = NULL;
+
+    if (w->bytes != NULL && (capacity < WORTH_HUGE_PAGES || capacity / 4 < used))
+        return _PyBytes_Resize(&w->bytes, (Py_ssize_t)capacity);
+    made = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)capacity);
+    if (made != NULL) {
+        ask_for_huge_pages(PyBytes_AS_STRING(made), capacity);
+        memcpy(PyBytes_AS_STRING(made), w->start, used);
+    }
+    Py_XSETREF(w->bytes, made);
+    return made == NULL ? -1 : 0;
+}
+
 /* Move the buffer to a bytes object of `capacity` bytes. */
 static int
 move_buffer(Writer *w, size_t capacity)
@@ -104,14 +123,7 @@ move_buffer(Writer *w, size_t capacity)
     size_t used = (size_t)(w->next - w->start);
     size_t frame = w->frame == NULL ? 0 : (size_t)(w->frame - w->start);
 
-    if (w->bytes == NULL) {
-        w->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)capacity);
-        if (w->bytes != NULL)
-            memcpy(PyBytes_AS_STRING(w->bytes), w->start, used);
-    }
-    else
-        (void)_PyBytes_Resize(&w->bytes, (Py_ssize_t)capacity);
-    if (w->bytes == NULL) {
+    if (replace_bytes(w, used, capacity) < 0) {
         w->start = w->next = w->small;
         w->end = w->small + WRITER_SMALL;
         w->frame = NULL;
@@ -135,7 +147,10 @@ writer_grow(Writer *w, size_t more)
         PyErr_NoMemory();
         return -1;
     }
-    capacity *= 2;
+    if (more / 4 > used)
+        capacity = used + more + 1024;   /* one large object: most of the pickle, and maybe the last of it */
+    else
+        capacity *= 2;
     if (capacity < 4096)
         capacity = 4096;
     if (capacity > (size_t)PY_SSIZE_T_MAX / 2 || capacity < used + more)
