@@ -29,7 +29,7 @@ The cases are defined in `bench/cases.py`, and how they are timed is told in `be
 """
 
 BEGIN = re.compile(r"^<!-- begin (\S+) (\{.*\}) -->$")
-BLUE, GREY, GREEN = "#2b6cb0", "#999999", "#2f855a"
+BLUE, GREY, GREEN, RED = "#2b6cb0", "#999999", "#2f855a", "#c05621"
 
 
 def spread(found):
@@ -123,10 +123,8 @@ def case_table(results):
 
 
 def peer_table(results, operation):
-    others = []
-    for case, found in measured(results):
-        others += [name for name in found["turns"].get(operation, {})
-                   if name not in others and name not in (peers.OURS, peers.OWN)]
+    seen = {name for _, found in measured(results) for name in found["turns"].get(operation, {})}
+    others = [name for name in peers.OTHERS if name in seen]
     if not others:
         return []
     rows = []
@@ -188,10 +186,11 @@ def draw_cases(results, path):
         for place, (case, found) in enumerate(rows):
             one = figures.ratio(found, operation)
             if one is not None:
-                axis.barh(place, one[1], color=BLUE if one[1] >= 1 else "#c05621", height=0.7,
+                axis.barh(place, one[1] - 1, left=1, color=BLUE if one[1] >= 1 else RED, height=0.7,
                           xerr=[[one[1] - one[0]], [one[2] - one[1]]], error_kw={"ecolor": "#333333", "lw": 0.8})
         axis.axvline(1, color="black", lw=0.8)
         axis.set_xscale("log")
+        axis.set_xlim(0.3, 20)
         axis.set_xticks([0.5, 1, 2, 4, 8, 16])
         axis.set_xticklabels(["0.5", "1", "2", "4", "8", "16"])
         axis.minorticks_off()
@@ -226,7 +225,7 @@ def draw_memory(results, path):
 def draw_growth(results, path):
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4))
     for axis, operation in zip(axes, ["dumps", "loads"]):
-        for (shape, (what, _)), color in zip(growth.SHAPES.items(), [BLUE, GREEN, "#c05621"]):
+        for (shape, (what, _)), color in zip(growth.SHAPES.items(), [BLUE, GREEN, RED]):
             for peer, style in [(peers.OURS, "-"), (peers.OWN, ":")]:
                 points = figures.growth_points(results, shape, operation, peer)
                 if points:

@@ -25,6 +25,9 @@ PROTOCOL = min(pickle5.HIGHEST_PROTOCOL, pickle.HIGHEST_PROTOCOL)
 
 OURS, OWN, NAMESAKE = "pickle5", "pickle", "pickle5 0.0.x"
 
+#: All others, in the order of the tables.
+OTHERS = ["marshal", "quickle", "msgspec", "ormsgpack", "cloudpickle", "zodbpickle", NAMESAKE]
+
 
 class Peer(object):
     def __init__(self, name, dumps, loads, protocol=None, dump=None, load=None, reads_pickles=False, oob=False,

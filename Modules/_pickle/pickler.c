@@ -35,9 +35,14 @@ static int
 set_protocol(Pickler *p, PyObject *protocol, PyObject *fix_imports, PyObject *buffer_callback)
 {
     long value = P5_DEFAULT_PROTOCOL;
+    PyObject *index = NULL;
 
     if (protocol != NULL && protocol != Py_None) {
-        value = PyLong_AsLong(protocol);
+        index = PyNumber_Index(protocol);
+        if (index == NULL)
+            return -1;
+        value = PyLong_AsLong(index);
+        Py_DECREF(index);
         if (value == -1 && PyErr_Occurred())
             return -1;
         if (value < 0)

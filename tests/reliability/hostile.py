@@ -1,8 +1,8 @@
 # -*- coding: utf-8 -*-
 """Streams and files made by an enemy, by name.
 
-    python3.15 tests/reliability/hostile.py        writes hostile.json: how CPython 3.15 ends each of them
-    python hostile_worker.py NAME                  runs them all with one implementation, see there
+    python tests/reliability/hostile_worker.py NAME    runs them all with one implementation, see there
+    python3.15 tests/reliability/test_hostile.py       writes hostile.json: how CPython 3.15 ends each of them
 
 A case is a stream with the keywords of loads(), or a file that does not do as files do.
 """
@@ -11,7 +11,7 @@ import io
 import struct
 
 CASES = collections.OrderedDict()   # name -> (stream, keywords)
-FILES = collections.OrderedDict()   # name -> function that makes a file
+FILES = collections.OrderedDict()   # name -> (class of the file, its data)
 
 
 def u4(number):
@@ -325,10 +325,10 @@ class File(object):
         return self.inner.readline()
 
 
-def kind(name, *, also=()):
+def kind(name):
     def take(cls):
         for stream, data in STREAMS:
-            FILES['%s, %s' % (name, stream)] = lambda cls=cls, data=data: cls(data)
+            FILES['%s, %s' % (name, stream)] = cls, data
         return cls
     return take
 

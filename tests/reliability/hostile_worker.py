@@ -2,17 +2,18 @@
 
     python hostile_worker.py engine|stdlib [PART OF A NAME]
 
-Each case runs in a process of its own, forked, that may use 5 seconds and as much memory as the issue allows: 64 MB and
-20 times the length of its input.  Where processes cannot be forked or limited, the cases run in this one.
+Each case may use 5 seconds and no more memory than 64 MB and 20 times the length of its input.  They run in a forked
+process, where that limit is set on the address space; if one kills it, the rest run in the next.  Where processes cannot
+be forked or limited, the cases run in this one.
 """
 import collections
 import io
 import json
 import os
-import re
 import signal
 import sys
 import time
+import warnings
 
 try:
     import resource
@@ -80,20 +81,22 @@ def implementation(name):
     if name == 'stdlib':
         import pickle
         return pickle
-    import pickle5._pickle
-    return pickle5._pickle
+    import pickle5._pickle as engine
+    return engine
+
+
+def loader(pickle, data, keywords, make):
+    if make is None:
+        return lambda: pickle.loads(data, **keywords_of(keywords))
+    return lambda: pickle.load(make(data), **keywords_of(keywords))
 
 
 def jobs(pickle):
     for name, (data, keywords) in hostile.CASES.items():
         for way, make in WAYS.items():
-            if make is None:
-                yield name + ' | ' + way, len(data), lambda: pickle.loads(data, **keywords_of(keywords))
-            else:
-                yield name + ' | ' + way, len(data), lambda: pickle.load(make(data), **keywords_of(keywords))
-    sizes = {name: len(data) for name, data in hostile.STREAMS}
-    for name, make in hostile.FILES.items():
-        yield name + ' | odd file', sizes[name.split(', ')[1]], lambda: pickle.load(make())
+            yield name + ' | ' + way, len(data), loader(pickle, data, keywords, make)
+    for name, (make, data) in hostile.FILES.items():
+        yield name + ' | odd file', len(data), loader(pickle, data, {}, make)
 
 
 def outcome(call):
@@ -103,70 +106,100 @@ def outcome(call):
     except Exception as error:
         return {'error': type(error).__name__, 'text': str(error)[:300],
                 'notes': [note[:300] for note in getattr(error, '__notes__', ())]}
-    text = {'value': type(value).__name__}
+    result = {'value': type(value).__name__}
     while isinstance(value, (tuple, list)) and len(value) == 1:     # deep ones are taken down, not let fall
         value = value[0]
-    return text
+    return result
 
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
+def proc(name, field):
+    """A size in /proc/self/status, in bytes; 0 where there is none."""
+    try:
+        with open('/proc/self/' + name) as file:
+            for line in file:
+                if line.startswith(field):
+                    return int(line.split()[1]) << 10
+    except (OSError, ValueError):
+        pass
+    return 0
 
 
-def virtual_size():
-    with open('/proc/self/statm') as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+def forget_peak():
+    try:
+        with open('/proc/self/clear_refs', 'w') as file:
+            file.write('5')
+    except OSError:
+        pass
 
 
-def resident_size():
-    with open('/proc/self/statm') as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
-
-
-def child(call, size, pipe):
-    """Run one case and write how it ended to the pipe; never returns."""
-    linux = os.path.exists('/proc/self/statm')
-    if linux and not SANITIZED:
-        resource.setrlimit(resource.RLIMIT_AS, (virtual_size() + ALLOWED + 20 * size,) * 2)
-    cpu = SECONDS * SLOW + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
-    signal.alarm(4 * cpu)
-    before, start = resident_size() if linux else peak(), time.perf_counter()
+def limited(call, size):
+    """Run one case under its limits.  Too much memory is a MemoryError, too much time is a signal."""
+    forget_peak()
+    before, start = proc('status', 'VmRSS:'), time.perf_counter()
+    used = proc('status', 'VmSize:')
+    if used and not SANITIZED:
+        resource.setrlimit(resource.RLIMIT_AS, (used + ALLOWED + 20 * size, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS * SLOW)     # its own time: the machine may be busy
+    signal.alarm(10 * SECONDS * SLOW)
     result = outcome(call)
+    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     result['seconds'] = round(time.perf_counter() - start, 3)
-    result['grown'] = max(0, peak() - before)
-    os.write(pipe, json.dumps(result).encode('ascii'))
-    os._exit(0)
+    result['grown'] = max(0, proc('status', 'VmHWM:') - before)
+    return result
 
 
-def forked(call, size):
+def child(rest, pipe):
+    with os.fdopen(pipe, 'wb') as file:
+        for name, size, call in rest:
+            file.write(json.dumps([name, limited(call, size)]).encode('ascii') + b'\n')
+            file.flush()
+
+
+def forked(rest):
+    """Run the cases in a child.  Those that it lived to report; and what became of it."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(reading)
-            child(call, size, writing)
+            child(rest, writing)
+            os._exit(0)
         finally:
             os._exit(99)
     os.close(writing)
     with os.fdopen(reading, 'rb') as pipe:
-        data = pipe.read()
+        lines = pipe.readlines()
     status = os.waitpid(pid, 0)[1]
-    if status != 0 or not data:
-        return {'crash': 'signal %d' % os.WTERMSIG(status) if os.WIFSIGNALED(status) else 'exit %d' % (status >> 8)}
-    return json.loads(data.decode('ascii'))
+    return [json.loads(line.decode('ascii')) for line in lines if line.endswith(b'\n')], status
+
+
+def run_all(rest):
+    table = collections.OrderedDict()
+    if not hasattr(os, 'fork') or resource is None:
+        for name, size, call in rest:
+            table[name] = outcome(call)
+        return table
+    while rest:
+        done, status = forked(rest)
+        table.update(done)
+        rest = rest[len(done):]
+        if status and not rest:
+            rest = [('the end', 0, None)]
+        if status:
+            why = 'signal %d' % os.WTERMSIG(status) if os.WIFSIGNALED(status) else 'exit %d' % (status >> 8)
+            table[rest[0][0]] = {'crash': why}
+            rest = rest[1:]
+    return table
 
 
 def main():
+    warnings.simplefilter('ignore')
     pickle = implementation(sys.argv[1])
     part = sys.argv[2] if len(sys.argv) > 2 else ''
-    can_fork = hasattr(os, 'fork') and resource is not None
-    run = forked if can_fork else lambda call, size: outcome(call)
     outcome(lambda: pickle.loads(b'Vwarm\n.'))
-    table = collections.OrderedDict()
-    for name, size, call in jobs(pickle):
-        if part in name:
-            table[name] = run(call, size)
+    table = run_all([job for job in jobs(pickle) if part in job[0]])
     json.dump(table, sys.stdout, indent=1)
 
 
