@@ -22,14 +22,13 @@ COUNTS = [1000, 10000, 100000, 1000000, 10000000]
 def child(shape, count, turns, turn):
     make = SHAPES[shape][1]
     obj = [make(number) for number in range(count)]
-    every, _ = peers.every()
-    both = [every[peers.OURS], every[peers.OWN]]
-    dumping = collections.OrderedDict((peer.name, (peer.dumps, (obj, peers.PROTOCOL))) for peer in both)
+    both = peers.both()
+    dumping = collections.OrderedDict((name, (peer.dumps, (obj, peers.PROTOCOL))) for name, peer in both.items())
     found = collections.OrderedDict()
     found["dumps"] = rounds.take_turns(dumping, turns, turn)
-    data = both[1].dumps(obj, peers.PROTOCOL)
+    data = both[peers.OWN].dumps(obj, peers.PROTOCOL)
     del obj, dumping
-    loading = collections.OrderedDict((peer.name, (peer.loads, (data,))) for peer in both)
+    loading = collections.OrderedDict((name, (peer.loads, (data,))) for name, peer in both.items())
     found["loads"] = rounds.take_turns(loading, turns, turn)
     json.dump(found, sys.stdout)
 

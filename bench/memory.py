@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from bench import machine, things
+from bench import things  # and nothing heavy: many processes start here
 
 OPERATIONS = ["dumps", "dump", "loads", "load"]
 MODULES = ["pickle5", "pickle"]
@@ -45,13 +45,14 @@ CASES = collections.OrderedDict([
 
 
 def resident(name):
-    return int(re.search(name + r":\s*(\d+)", machine.read("/proc/self/status")).group(1)) * 1024
+    with open("/proc/self/status") as file:
+        return int(re.search(name + r":\s*(\d+)", file.read()).group(1)) * 1024
 
 
 def peak():
     try:
         return resident("VmHWM")
-    except AttributeError:  # no such file: not Linux
+    except (IOError, OSError):  # not Linux
         import resource
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024

@@ -14,6 +14,7 @@ import marshal
 import os
 import pickle
 import sys
+import threading
 
 import _pickle as own
 
@@ -83,18 +84,28 @@ def msgspec():
 
 
 def ormsgpack():
+    if sys.version_info < (3, 7):
+        # Its runtime ends the process when the interpreter has not had a thread yet.
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
     import ormsgpack as module
     return Peer("ormsgpack", module.packb, module.unpackb, exact=False)
 
 
-def every():
-    """All peers, by name, pickle5 and the interpreter's own pickle first; and why others are missing."""
-    found = collections.OrderedDict()
-    missing = collections.OrderedDict()
+def both():
+    """pickle5 and the interpreter's own pickle, by name."""
     if pickle5.implementation != "C":
         raise SystemExit("pickle5 runs without its C engine: build it first (make build)")
-    found[OURS] = Peer(OURS, pickle5.dumps, pickle5.loads, PROTOCOL, pickle5.dump, pickle5.load, True, True)
-    found[OWN] = Peer(OWN, own.dumps, own.loads, PROTOCOL, own.dump, own.load, True, pickle.HIGHEST_PROTOCOL >= 5)
+    return collections.OrderedDict([
+        (OURS, Peer(OURS, pickle5.dumps, pickle5.loads, PROTOCOL, pickle5.dump, pickle5.load, True, True)),
+        (OWN, Peer(OWN, own.dumps, own.loads, PROTOCOL, own.dump, own.load, True, pickle.HIGHEST_PROTOCOL >= 5))])
+
+
+def every():
+    """All peers, by name, pickle5 and the interpreter's own pickle first; and why others are missing."""
+    found = both()
+    missing = collections.OrderedDict()
     found["marshal"] = Peer("marshal", marshal.dumps, marshal.loads)
     for make in [msgspec, ormsgpack, cloudpickle, zodbpickle, quickle, namesake]:
         name = NAMESAKE if make is namesake else make.__name__

@@ -654,17 +654,23 @@ def test_audit_event(impl):
         pytest.skip('audit events came with 3.8')
     if impl.name == 'python' and impl.level < (3, 8):
         pytest.skip('not in this half')
-    sys.addaudithook(hear) if not HEARING else None
-    HEARING.append(1)
+    if not HOOKED:
+        sys.addaudithook(hear)  # for good: there is no way to take it away
+        HOOKED.append(True)
+    LISTENING.append(True)
+    try:
+        impl.loads(b'czoo\nPlain\n.')
+    finally:
+        del LISTENING[:]
+    heard = HEARD[:]
     del HEARD[:]
-    impl.loads(b'czoo\nPlain\n.')
-    assert ('pickle.find_class', ('zoo', 'Plain')) in HEARD
+    assert ('pickle.find_class', ('zoo', 'Plain')) in heard
 
 
-HEARING, HEARD = [], []
+HOOKED, LISTENING, HEARD = [], [], []
 
 
 def hear(event, args):
-    if event.startswith('pickle.'):
+    if LISTENING and event.startswith('pickle.'):
         HEARD.append((event, args))
 

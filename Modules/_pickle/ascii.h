@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "macros.h"
+#include "hugepages.h"
 
 /* Are these n bytes all ASCII?  Eight at a time, the last eight overlapping those before. */
 static ALWAYS_INLINE int
@@ -59,8 +60,11 @@ new_ascii(const unsigned char *p, Py_ssize_t n)
     if (UNLIKELY(n <= 1))       /* the interpreter keeps one of each of these */
         return PyUnicode_FromStringAndSize((const char *)p, n);
     text = PyUnicode_New(n, 127);
-    if (LIKELY(text != NULL))
-        memcpy(PyUnicode_1BYTE_DATA(text), p, (size_t)n);
+    if (UNLIKELY(text == NULL))
+        return NULL;
+    if (UNLIKELY(n >= WORTH_HUGE_PAGES))
+        ask_for_huge_pages(PyUnicode_1BYTE_DATA(text), (size_t)n);
+    memcpy(PyUnicode_1BYTE_DATA(text), p, (size_t)n);
     return text;
 }
 

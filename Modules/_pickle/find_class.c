@@ -79,6 +79,79 @@ get_global(Unpickler *u, PyObject *module, PyObject *module_name, PyObject *name
     return value;
 }
 
+/* Is importing still what it was when the engine was loaded? */
+static int
+import_is_plain(State *st)
+{
+    PyObject *builtins = PyEval_GetBuiltins();
+
+    return builtins != NULL && PyDict_CheckExact(builtins) && PyCFunction_Check(st->builtin_import)
+        && PyDict_GetItemWithError(builtins, st->s___import__) == st->builtin_import;
+}
+
+/* Is the module being imported just now, perhaps by another thread?  -1 on error. */
+static int
+is_initializing(State *st, PyObject *module)
+{
+    PyObject *spec = NULL, *flag = NULL;
+    int found, result = 0;
+
+    found = PyObject_GetOptionalAttr(module, st->s___spec__, &spec);
+    if (found <= 0)
+        return found;
+    found = PyObject_GetOptionalAttr(spec, st->s__initializing, &flag);
+    Py_DECREF(spec);
+    if (found > 0) {
+        result = PyObject_IsTrue(flag);
+        Py_DECREF(flag);
+    }
+    return found < 0 ? -1 : result;
+}
+
+/* A module that is imported already, with the package it is in: 1; 0 where the import machinery has to be asked; -1 on
+   error. */
+static int
+find_imported(State *st, PyObject *name, PyObject **module)
+{
+    PyObject *package = NULL, *top = NULL;
+    Py_ssize_t dot;
+    int found;
+
+    if (!PyUnicode_CheckExact(name) || !import_is_plain(st))
+        return PyErr_Occurred() ? -1 : 0;
+    dot = PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), 1);
+    if (dot == -2)
+        return -1;
+    if (dot >= 0) {
+        top = PyUnicode_Substring(name, 0, dot);
+        if (top == NULL)
+            return -1;
+        found = loaded_module(st, top, &package);
+        Py_DECREF(top);
+        if (found <= 0)
+            return found;
+        Py_DECREF(package);
+    }
+    found = loaded_module(st, name, module);
+    if (found <= 0)
+        return found;
+    found = *module == Py_None ? 1 : is_initializing(st, *module);
+    if (found == 0)
+        return 1;
+    Py_CLEAR(*module);
+    return found < 0 ? -1 : 0;
+}
+
+static PyObject *
+import_module(State *st, PyObject *name)
+{
+    PyObject *module = NULL;
+
+    if (find_imported(st, name, &module) < 0)
+        return NULL;
+    return module != NULL ? module : PyImport_Import(name);
+}
+
 ROOM PyObject *
 find_class(Unpickler *u, PyObject *module_name, PyObject *name)
 {
@@ -90,7 +163,7 @@ find_class(Unpickler *u, PyObject *module_name, PyObject *name)
     Py_INCREF(name);
     if (u->protocol < 3 && u->fix_imports && map_names(u->st, &module_name, &name) < 0)
         goto done;
-    module = PyImport_Import(module_name);
+    module = import_module(u->st, module_name);
     if (module != NULL)
         value = get_global(u, module, module_name, name);
 done:

@@ -32,4 +32,12 @@ ask_for_huge_pages(void *memory, size_t size)
 #endif
 }
 
+/* Fill memory that has not been touched yet. */
+static inline void
+copy_to_fresh(void *to, const void *from, size_t size)
+{
+    ask_for_huge_pages(to, size);
+    memcpy(to, from, size);
+}
+
 #endif

@@ -18,6 +18,7 @@
    Declared lengths are not trusted: nothing is allocated for bytes that have not come, beyond one step (BIG_STEP).  A
    read that returns less than it was asked for ends the pickle, as with the stdlib. */
 #include "reader.h"
+#include "hugepages.h"
 
 enum {
     PEEK_SIZE = 128 * 1024,
@@ -592,7 +593,9 @@ reader_take_bytes(Reader *r, Py_ssize_t n)
     if (at_hand < 0)
         return NULL;
     if (at_hand) {
-        bytes = PyBytes_FromStringAndSize((const char *)r->pos, n);
+        bytes = PyBytes_FromStringAndSize(NULL, n);
+        if (bytes != NULL)
+            copy_to_fresh(PyBytes_AS_STRING(bytes), r->pos, (size_t)n);
         took(r, n);
         return bytes;
     }
@@ -631,7 +634,9 @@ reader_take_bytearray(Reader *r, Py_ssize_t n)
     if (at_hand < 0)
         return NULL;
     if (at_hand) {
-        array = PyByteArray_FromStringAndSize((const char *)r->pos, n);
+        array = PyByteArray_FromStringAndSize(NULL, n);
+        if (array != NULL)
+            copy_to_fresh(PyByteArray_AS_STRING(array), r->pos, (size_t)n);
         took(r, n);
         return array;
     }

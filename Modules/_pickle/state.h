@@ -33,6 +33,7 @@
     X(imports_3to2)           /* _compat_pickle.REVERSE_IMPORT_MAPPING */ \
     X(codecs_encode)          /* codecs.encode: how bytes are written below protocol 3 */ \
     X(partial)                /* functools.partial: NEWOBJ_EX below protocol 4 */ \
+    X(builtin_import)         /* builtins.__import__ */ \
     X(builtin_getattr)        /* builtins.getattr: nested names below protocol 4 */ \
     X(gc_enable)              /* gc's functions: up to 3.9 the only way to the collector's switch */ \
     X(gc_disable) \
@@ -52,6 +53,7 @@
     X(__getnewargs__) \
     X(__getnewargs_ex__) \
     X(__getstate__) \
+    X(__import__) \
     X(__main__) \
     X(__module__) \
     X(__mp_main__) \
@@ -67,6 +69,8 @@
     X(__setstate__) \
     X(__slotnames__) \
     X(__slots__) \
+    X(__spec__) \
+    X(_initializing) \
     X(add) \
     X(append) \
     X(builtins) \
