@@ -25,7 +25,8 @@ def arguments():
                         help="also the million records, the gigabyte out of band and ten million objects")
     parser.add_argument("--quick", action="store_true", help="one process, fewer rounds, 32 MB for the memory")
     parser.add_argument("--smoke", action="store_true", help="does everything work?  each thing once; writes nothing")
-    parser.add_argument("--only", metavar="CASE", nargs="+", default=[], help="only these cases (parts of their names)")
+    parser.add_argument("--only", metavar="CASE", nargs="+", default=[],
+                        help="only these cases, or all with this in their names")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="which parts to run")
     parser.add_argument("--peers", metavar="NAME", nargs="*", help="only these beside the interpreter's own pickle")
     parser.add_argument("--processes", type=int, help="for each case (3)")
@@ -77,9 +78,11 @@ class Run(object):
         os.replace(self.path + ".new", self.path)
 
     def wanted(self):
+        """The cases to measure: what --only says is the whole name of a case, or a part of some names."""
+        only = self.options.only
         return [name for name, case in cases.CASES.items()
-                if (any(part in name for part in self.options.only) if self.options.only
-                    else self.options.full or not case.full)]
+                if name in only or (self.options.full or not case.full) and (
+                    not only or any(part in name for part in only if part not in cases.CASES))]
 
     # --- the parts ---
 

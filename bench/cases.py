@@ -397,7 +397,8 @@ def json_document():
         {"id": "%016x" % rng.getrandbits(64), "number": number, "title": text(6), "body": text(40),
          "state": rng.choice(["open", "closed"]), "author": person(), "score": round(rng.random(), 6),
          "labels": [{"name": rng.choice(words), "color": "%06x" % rng.getrandbits(24)} for _ in range(number % 4)],
-         "assignees": [person() for _ in range(number % 3)], "closed_at": None if number % 2 else "2021-05-06T07:08:09Z",
+         "assignees": [person() for _ in range(number % 3)],
+         "closed_at": None if number % 2 else "2021-05-06T07:08:09Z",
          "position": {"type": "Point", "coordinates": [rng.uniform(-180, 180), rng.uniform(-90, 90)]}}
         for number in range(2500)]}
     return json.loads(json.dumps(document))

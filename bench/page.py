@@ -69,7 +69,8 @@ def section(results, folder):
     lines = ["## " + title(results), ""]
     lines += table(["", ""], results["about"]["facts"].items())
     lines += ["Measured %s: %d processes for each case with %d rounds each (%s), and %d MB for the memory.%s" % (
-        results["date"], settings["processes"], settings["rounds"], settings["clock"], settings["megabytes"], missing(results)), ""]
+        results["date"], settings["processes"], settings["rounds"], settings["clock"], settings["megabytes"],
+        missing(results)), ""]
     lines += ["### Targets", ""]
     lines += table(["target", "wanted", "measured", "met"],
                    [(row.what, row.wanted, row.measured, {None: "", True: "yes", False: "**no**"}[row.met])
@@ -117,8 +118,8 @@ def case_table(results):
             for case, found in measured(results)]
     for name, choose in [("geometric mean", figures.geometric_mean),
                          ("least", lambda values: min(values) if values else None)]:
-        rows.append(["**%s**" % name, ""] + ["**%s**" % short(choose(list(figures.medians(results, operation).values())))
-                                             for operation in operations])
+        rows.append(["**%s**" % name, ""] + [
+            "**%s**" % short(choose(list(figures.medians(results, operation).values()))) for operation in operations])
     return table(["case", "bytes", "dumps", "loads", "dump to a file", "load from a file"], rows)
 
 
@@ -134,8 +135,8 @@ def peer_table(results, operation):
             rows.append([case.title] + [spread(one) for one in ratios])
     rows.append(["**geometric mean**"] + ["**%s**" % short(figures.geometric_mean(
         figures.medians(results, operation, name).values())) for name in others])
-    return ["%s, beside others; a dash: does not take the object, or gives back something else." % operation, ""] + table(
-        [operation] + others, rows)
+    head = "%s, beside others; a dash: does not take the object, or gives back something else." % operation
+    return [head, ""] + table([operation] + others, rows)
 
 
 def half_table(results):

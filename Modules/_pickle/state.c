@@ -112,34 +112,8 @@ state_clear(State *st)
         Py_CLEAR(st->type_infos[i].slots);
 }
 
-#if P5_TYPES_KNOW_MODULE
-
-ROOM PyTypeObject *
-make_type(PyObject *module, PyType_Spec *spec)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
-}
-
-static State *
-state_of_own_type(PyTypeObject *type)
-{
-    return (State *)PyType_GetModuleState(type);
-}
-
-#else
-
-/* The type's own dict holds a capsule with the State, whose context keeps the module alive. */
-#define STATE_CAPSULE "pickle5._pickle._state"
-#define STATE_KEY "_pickle5_state"
-
-static void
-drop_capsule(PyObject *capsule)
-{
-    PyObject *module = (PyObject *)PyCapsule_GetContext(capsule);
-    Py_XDECREF(module);
-}
-
-/* PyType_FromSpec drops the signature from the docstring up to 3.8: put a copy of the whole in its place, which the type
+#if !P5_SPEC_KEEPS_SIGNATURE
+/* PyType_FromSpec drops the signature from the docstring up to 3.9: put a copy of the whole in its place, which the type
    frees. */
 static int
 restore_doc(PyTypeObject *type, const PyType_Spec *spec)
@@ -160,6 +134,40 @@ restore_doc(PyTypeObject *type, const PyType_Spec *spec)
         type->tp_doc = doc;
     }
     return 0;
+}
+#else
+#define restore_doc(type, spec) 0
+#endif
+
+#if P5_TYPES_KNOW_MODULE
+
+ROOM PyTypeObject *
+make_type(PyObject *module, PyType_Spec *spec)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+
+    if (type != NULL && restore_doc(type, spec) < 0)
+        Py_CLEAR(type);
+    return type;
+}
+
+static State *
+state_of_own_type(PyTypeObject *type)
+{
+    return (State *)PyType_GetModuleState(type);
+}
+
+#else
+
+/* The type's own dict holds a capsule with the State, whose context keeps the module alive. */
+#define STATE_CAPSULE "pickle5._pickle._state"
+#define STATE_KEY "_pickle5_state"
+
+static void
+drop_capsule(PyObject *capsule)
+{
+    PyObject *module = (PyObject *)PyCapsule_GetContext(capsule);
+    Py_XDECREF(module);
 }
 
 ROOM PyTypeObject *
