@@ -34,7 +34,10 @@ def key():
 
 
 def build_flags():
-    """How the interpreter was built, without the paths that such flags are full of."""
+    """How the interpreter was built, without the paths that such flags are full of.
+
+    Distributions may build the program itself with more than they put on record (Debian does).
+    """
     configured = sysconfig.get_config_var("CONFIG_ARGS") or ""
     flags = " ".join(str(sysconfig.get_config_var(name) or "") for name in ["OPT", "PY_CFLAGS", "PY_CFLAGS_NODIST"])
     levels = re.findall(r"-O[0-3sg]\b", flags)
@@ -80,7 +83,7 @@ def describe():
     pages = re.search(r"\[(\w+)\]", read("/sys/kernel/mm/transparent_hugepage/enabled"))
     facts = collections.OrderedDict([
         ("interpreter", "%s %s" % (platform.python_implementation(), platform.python_version())),
-        ("interpreter's build", "%s (%s)" % (build_flags(), platform.python_compiler())),
+        ("interpreter's build, as it says", "%s (%s)" % (build_flags(), platform.python_compiler())),
         ("pickle5", "%s, commit %s, engine %s" % (pickle5.__version__, revision(), digest[:12])),
         ("engine's compiler", engine_compiler(_pickle.__file__)),
         ("platform", "%s %s, %s" % (platform.system(), platform.release(), " ".join(platform.libc_ver()))),

@@ -68,8 +68,8 @@ def section(results, folder):
     settings = results["settings"]
     lines = ["## " + title(results), ""]
     lines += table(["", ""], results["about"]["facts"].items())
-    lines += ["Measured %s: %d processes for each case with %d rounds each (%s), and %d MB for the memory.%s" % (
-        results["date"], settings["processes"], settings["rounds"], settings["clock"], settings["megabytes"],
+    lines += ["Measured %s in %s; processes for each case: %d, rounds in each: %d; %d MB for the memory.%s" % (
+        results["date"], settings["clock"], settings["processes"], settings["rounds"], settings["megabytes"],
         missing(results)), ""]
     lines += ["### Targets", ""]
     lines += table(["target", "wanted", "measured", "met"],

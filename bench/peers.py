@@ -2,8 +2,8 @@
 
 `Peer.dumps` takes (object, protocol) where `Peer.protocol` is set, else (object,); `loads` takes (data,).  Only
 pickle5 and the interpreter's own pickle have `dump` and `load`.  A peer counts for a case when what it gives back
-equals what went in.  The MessagePack encoders, which are not `exact` (a tuple comes back as a list), count for the dumps
-whenever they take the object.
+equals what went in.  The MessagePack encoders, which are not `exact` (a tuple comes back as a list), count for the
+dumps whenever they take the object.
 """
 import collections
 import glob

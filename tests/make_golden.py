@@ -34,7 +34,8 @@ def read(protocol):
 
 def read_errors():
     with open(os.path.join(FOLDER, 'errors.json')) as file:
-        return json.load(file)
+        text = file.read()
+    return json.loads(text.replace(str((1 << 63) - 1), str(sys.maxsize)))   # "the system's maximum", written on 64 bits
 
 
 def write_errors():

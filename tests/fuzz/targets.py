@@ -1,0 +1,286 @@
+"""What is fuzzed: functions that take any bytes and raise Finding where the engine does not do as it should.
+
+    read            any bytes, in every way of reading; what is read is written and read again
+    write           graphs made from bytes (graphs.py), with hooks, to memory and files; the stdlib's bytes on 3.15
+    round_trip      the same shape comes back
+    differential    any bytes: the value of the stdlib on every interpreter, its exceptions too on 3.15
+
+The first byte or bytes choose protocol, hooks and files. Names in pickles lead only to ALLOWED: nothing that a pickle can
+do with them is dangerous, or takes more than a moment.
+"""
+import builtins
+import collections
+import copyreg
+import io
+import os
+import pickle
+import pickletools
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+for folder in (HERE, os.path.dirname(HERE)):
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+import graphs  # noqa: E402
+import zoo  # noqa: E402
+from shape import Different, assert_same_shape  # noqa: E402
+
+import pickle5._pickle as engine  # noqa: E402
+
+STRICT = sys.version_info >= (3, 15)        # the stdlib here is at the engine's level
+
+
+class Finding(AssertionError):
+    pass
+
+
+ALLOWED = {}
+for each in ('list', 'tuple', 'set', 'frozenset', 'dict', 'object', 'str', 'complex', 'float', 'bool', 'slice', 'ValueError',
+             'len', 'Ellipsis', 'NotImplemented'):
+    ALLOWED['builtins', each] = ALLOWED['__builtin__', each] = getattr(builtins, each)
+for each in dir(zoo):
+    value = getattr(zoo, each)
+    if getattr(value, '__module__', None) == 'zoo' and each not in ('MyBytes', 'MyByteArray', 'MyInt'):
+        ALLOWED['zoo', each] = value
+ALLOWED['zoo', 'Outer.Inner'] = zoo.Outer.Inner
+ALLOWED['zoo', 'Outer.Inner.Innermost'] = zoo.Outer.Inner.Innermost
+ALLOWED['collections', 'OrderedDict'] = collections.OrderedDict
+ALLOWED['collections', 'deque'] = collections.deque
+ALLOWED['collections', 'defaultdict'] = collections.defaultdict
+ALLOWED['copy_reg', '_reconstructor'] = ALLOWED['copyreg', '_reconstructor'] = copyreg._reconstructor
+ALLOWED['copyreg', '__newobj__'] = copyreg.__newobj__
+RESTRICTED = []
+
+
+def audit(event, args):
+    if RESTRICTED and event == 'pickle.find_class' and args not in ALLOWED:
+        raise pickle.UnpicklingError('not allowed: %r' % (args,))
+
+
+AUDITED = hasattr(sys, 'addaudithook')
+if AUDITED:
+    sys.addaudithook(audit)
+
+
+class Reads(object):
+    """A file with read and readline, that may do more or less than it should."""
+
+    def __init__(self, data, how):
+        self.inner = io.BytesIO(data)
+        self.how = how
+
+    def read(self, size):
+        data = self.inner.read(size if self.how != 2 else max(1, size - 1))
+        return memoryview(data) if self.how == 1 else data
+
+    def readline(self):
+        return self.inner.readline()
+
+
+class Fills(Reads):
+    def readinto(self, buffer):
+        return self.inner.readinto(buffer if self.how != 2 else memoryview(buffer)[:-1])
+
+
+class Peeks(Fills):
+    def peek(self, size):
+        here = self.inner.tell()
+        data = self.inner.read([size, 1, 3][self.how])
+        self.inner.seek(here)
+        return data
+
+
+def restricted(module):
+    class Unpickler(module.Unpickler):
+        def find_class(self, module_name, name):
+            try:
+                return ALLOWED[module_name, name]
+            except KeyError:
+                raise pickle.UnpicklingError('not allowed: %r' % ((module_name, name),))
+
+        def persistent_load(self, pid):
+            return 'persistent', pid
+    return Unpickler
+
+
+Restricted = restricted(engine)
+RestrictedStdlib = restricted(pickle)
+OPTIONS = [{}, {'encoding': 'bytes'}, {'encoding': 'latin-1'}, {'encoding': 'utf-8', 'errors': 'surrogateescape'},
+           {'fix_imports': False}, {'encoding': 'utf-16'}]
+
+
+def buffers():
+    return [b'abc', bytearray(b'defg'), memoryview(b'0123456789')[::2], memoryview(bytearray(8)).cast('H')]
+
+
+def engine_reads(data, way):
+    """Read `data` in one of the ways that there are."""
+    options = dict(OPTIONS[(way >> 4) % len(OPTIONS)], buffers=buffers())
+    way %= 16
+    if way < 4 and AUDITED:
+        RESTRICTED.append(1)
+        try:
+            if way == 0:
+                return engine.loads(data, **options)
+            if way == 1:
+                return engine.loads(bytearray(data), **options)
+            return engine.load(Peeks(data, way - 2), **options)
+        finally:
+            del RESTRICTED[:]
+    make = [lambda: io.BytesIO(data), lambda: Reads(data, way % 3), lambda: Fills(data, way % 3),
+            lambda: Peeks(data, way % 3), lambda: io.BufferedReader(io.BytesIO(data), 16)][way % 5]
+    unpickler = Restricted(make(), **options)
+    if way == 15:
+        unpickler.memo = {0: [], 5: (), 100000: {}}
+    value = unpickler.load()
+    if way > 10:
+        try:
+            unpickler.load()
+        except Exception as error:
+            check_error(error)
+        unpickler.memo.copy()
+    return value
+
+
+def check_error(error):
+    if isinstance(error, (SystemError, MemoryError, Finding)):
+        raise Finding('%r' % error)
+
+
+def read(data):
+    if not data:
+        return
+    try:
+        value = engine_reads(data[1:], data[0])
+    except Exception as error:
+        check_error(error)
+        return
+    for protocol in (data[0] % 6, 4):
+        try:
+            again = engine.dumps(value, protocol)
+        except Exception as error:
+            check_error(error)
+            continue
+        try:
+            engine_reads(again, 4)
+        except Exception as error:
+            check_error(error)
+
+
+class Hooked(engine.Pickler):
+    """Asked about each object; the stdlib's answers are those of its own class."""
+
+    def persistent_id(self, obj):
+        return None
+
+    def reducer_override(self, obj):
+        return NotImplemented
+
+
+class HookedStdlib(pickle.Pickler):
+    persistent_id = Hooked.persistent_id
+    reducer_override = Hooked.reducer_override
+
+
+def write_with(module, hooked, obj, protocol, way):
+    keywords = {}
+    if protocol >= 5 and way & 8:
+        keywords['buffer_callback'] = [].append
+    if way & 3 == 0:
+        return module.dumps(obj, protocol, **keywords)
+    out = io.BytesIO()
+    pickler = (module.Pickler if way & 3 == 1 else hooked)(out, protocol, **keywords)
+    if way & 4:
+        pickler.dump([obj])
+    pickler.dump(obj)
+    return out.getvalue()
+
+
+def outcome(call, *args):
+    try:
+        return call(*args)
+    except Exception as error:
+        check_error(error)
+        return type(error)
+
+
+def write(data):
+    if len(data) < 2:
+        return
+    protocol, way, rest = data[0] % 6, data[1], data[2:]
+    ours = outcome(write_with, engine, Hooked, graphs.build(rest, raising=True), protocol, way)
+    if STRICT:
+        theirs = outcome(write_with, pickle, HookedStdlib, graphs.build(rest, raising=True), protocol, way)
+        if ours != theirs:
+            raise Finding('protocol %d, way %d: ours %.300r, theirs %.300r' % (protocol, way & 15, ours, theirs))
+
+
+def by_stdlib(obj, protocol):
+    return engine.dumps(pickle.loads(pickle.dumps(obj, protocol)), protocol)
+
+
+def round_trip(data):
+    if len(data) < 2:
+        return
+    protocol, way, rest = data[0] % 6, data[1], data[2:]
+    obj = graphs.build(rest)
+    try:
+        pickled = write_with(engine, Hooked, obj, protocol, way & ~12)
+    except (TypeError, RecursionError, pickle.PicklingError):
+        return      # not everything can be written in protocols 0 and 1
+    back = outcome(engine.loads, pickled)
+    if isinstance(back, type) and issubclass(back, Exception):
+        # A key that is not yet whole when it is hashed, and such: the interpreter's own reader says the same.
+        theirs = outcome(pickle.loads, pickled) if protocol <= pickle.HIGHEST_PROTOCOL else back
+        if theirs is not back:
+            raise Finding('reading back: ours %r, theirs %.200r' % (back, theirs))
+        return
+    try:
+        assert_same_shape(obj, back)
+    except Different as error:
+        # Where the shape differs for a reason of pickle's own, the interpreter's reader and writer give the same.
+        again = outcome(engine.dumps, back, protocol)
+        if protocol > pickle.HIGHEST_PROTOCOL:
+            return
+        if again != pickled and again != outcome(by_stdlib, obj, protocol):
+            raise Finding('another shape: %s' % error)
+
+
+def is_tame(data):
+    """Would the interpreter's own reader survive it?  Older ones take what memory indices and lengths ask for."""
+    if STRICT:
+        return True
+    try:
+        for opcode, argument, place in pickletools.genops(data):
+            if 'PUT' in opcode.name and argument > 10000:
+                return False
+    except Exception:
+        return False
+    return True
+
+
+def differential(data):
+    if not data or not is_tame(data[1:]):
+        return
+    way, stream = data[0], data[1:]
+    options = OPTIONS[(way >> 4) % len(OPTIONS)]
+    make = [io.BytesIO, lambda data: Reads(data, 0), lambda data: Fills(data, 0), lambda data: Peeks(data, 0)][way % 4]
+    keywords = {'buffers': buffers()} if pickle.HIGHEST_PROTOCOL >= 5 else {}
+    ours = outcome(lambda: Restricted(make(stream), buffers=buffers(), **options).load())
+    theirs = outcome(lambda: RestrictedStdlib(make(stream), **dict(options, **keywords)).load())
+    ours_fails, theirs_fails = (isinstance(each, type) and issubclass(each, Exception) for each in (ours, theirs))
+    if ours_fails or theirs_fails:
+        if STRICT and ours is not theirs:
+            raise Finding('ours %.200r, theirs %.200r' % (ours, theirs))
+        return
+    try:
+        if STRICT or type(ours) is type(theirs):
+            assert_same_shape(ours, theirs)
+    except Different as error:
+        if STRICT and repr(ours) != repr(theirs):
+            raise Finding('another value: %s' % error)
+
+
+TARGETS = collections.OrderedDict([('read', read), ('write', write), ('round_trip', round_trip),
+                                   ('differential', differential)])
