@@ -25,8 +25,8 @@ CASES = """pyperformance_pickle pyperformance_list pyperformance_dict records_1 
 floats str_ascii_short str_2_byte tuples dict_by_str dict_by_int sets shared bytes_short instances slots dataclasses
 namedtuples enums datetimes decimals tiny_message one_int one_object deep_400 json_document""".split()
 
-#: More instructions than this, or a time whose upper quartile is below this ratio, is called slower.
-MORE, LESS = 1.01, 0.97
+#: More instructions than this, or times whose median and upper quartile are below these ratios, are called slower.
+MORE, MEDIAN, QUARTILE = 1.01, 0.95, 0.97
 
 
 def git(*what):
@@ -93,7 +93,7 @@ def report(times, counts, files):
             ratio = figures.ratio(found, operation)
             pair = (counts or {}).get(name, {}).get(operation)
             marks = []
-            if ratio is not None and ratio[2] < LESS:
+            if ratio is not None and ratio[1] < MEDIAN and ratio[2] < QUARTILE:
                 marks.append("time")
             if pair and pair[1] > pair[0] * MORE:
                 marks.append("instructions")

@@ -26,22 +26,15 @@ OPERATIONS = ["dumps", "loads"]
 
 
 def count(marks, name, function, arguments, calls):
-    turns = itertools.repeat(None, calls)
+    """Count CALLS calls, made from C: bytecode that adapts to what it calls costs now more and now less."""
     for _ in range(3):
         function(*arguments)
     gc.collect()
-    if len(arguments) == 1:
-        one, = arguments
-        marks.zero()
-        for _ in turns:
-            result = function(one)
-    else:
-        one, two = arguments
-        marks.zero()
-        for _ in turns:
-            result = function(one, two)
+    several = map(function, *[itertools.repeat(argument, calls) for argument in arguments])
+    marks.zero()
+    results = list(several)
     marks.note(name)
-    del result
+    del results
 
 
 def child(folder, before, after):
