@@ -25,7 +25,8 @@ ifneq ($(CPYTHON),)
 export PICKLE5_REQUIRE_C ?= 1
 endif
 
-.PHONY: help venv build demo test test-asserts test-stdlib test-all test-install sanitize \
+.PHONY: help venv build demo test test-asserts test-stdlib test-all test-install sanitize valgrind \
+        test-hostile test-deep nomemory leaks threads interpreters fuzz fuzz-coverage \
         lint warnings rooms mingw stubs sdist clean bench bench-compare
 
 help:
@@ -109,14 +110,74 @@ mingw:
 	cp .ci/pyconfig-mingw.h $(WINDOWS)/pyconfig.h; \
 	echo "$(MINGW)"; $(MINGW) $(C_FLAGS) -Werror -isystem $(WINDOWS) -O2 Modules/_pickle.c
 
-## sanitize      the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# --- reliability: each check by itself ---------------------------------------------------------
+# Builds of their own, in build/; the one in pickle5/ stays as it is.
+
 SANITIZE = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+SANITIZED = $(abspath build/$(KEY)-sanitize)
+FAST = tests --ignore=tests/test_package.py --ignore=tests/test_deep.py --ignore=tests/reliability/test_deeper.py \
+       --ignore=tests/reliability/test_nomemory.py --ignore=tests/reliability/test_leaks.py
+## sanitize      the tests under AddressSanitizer and UndefinedBehaviorSanitizer (gcc)
 sanitize: $(VENV)/.ready
-	CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" PICKLE5_DEBUG=1 $(PY) setup.py -q build_ext --inplace \
-	    --build-temp build/$(KEY)-sanitize/temp --build-lib build/$(KEY)-sanitize/lib
+	CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" PICKLE5_DEBUG=1 $(PY) setup.py -q build --build-base $(SANITIZED)
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(RUN) -m pytest -q $(TESTS); \
-	    status=$$?; $(MAKE) build; exit $$status
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc PICKLE5_SANITIZED=1 \
+	    PYTHONPATH="$$(ls -d $(SANITIZED)/lib*)" $(VENV)/bin/pytest -q -p no:cacheprovider \
+	    $(if $(filter-out tests,$(TESTS)),$(TESTS),$(FAST))
+
+## valgrind      a fast part of the tests under valgrind's memcheck
+valgrind: $(VENV)/.ready
+	PICKLE5_DEBUG=1 $(PY) setup.py -q build --build-base build/$(KEY)-valgrind
+	PYTHONMALLOC=malloc PICKLE5_SANITIZED=1 PYTHONPATH="$$(ls -d $(CURDIR)/build/$(KEY)-valgrind/lib*)" \
+	    valgrind -q --error-exitcode=99 --exit-on-first-error=yes --errors-for-leak-kinds=none --leak-check=no \
+	    --suppressions=tests/reliability/valgrind.supp --gen-suppressions=all \
+	    $(PY) tests/reliability/quick.py
+
+## test-hostile  streams and files made by an enemy, under limits of time and memory
+test-hostile: build
+	$(RUN) -m pytest -q tests/reliability/test_hostile.py
+
+## test-deep     what nests a million deep
+test-deep: build
+	PICKLE5_SLOW=1 $(RUN) -m pytest -q tests/test_deep.py tests/reliability/test_deeper.py
+
+## nomemory      each allocation of dumps and loads fails in turn (CPython with _testcapi)
+nomemory: build
+	PICKLE5_SLOW=1 $(RUN) -m pytest -q tests/reliability/test_nomemory.py
+
+## leaks         references and memory blocks after repeated runs (debug builds of CPython)
+leaks: build
+	PICKLE5_SLOW=1 $(RUN) -m pytest -q tests/reliability/test_leaks.py
+
+## threads       many threads over shared data, and signals; SECONDS=120
+SECONDS ?= 120
+threads: build
+	PICKLE5_SLOW=$(SECONDS) $(RUN) -m pytest -q tests/reliability/test_threads.py
+
+## interpreters  subinterpreters, from 3.12 on each with its own GIL
+interpreters: build
+	$(RUN) -m pytest -q tests/reliability/test_interpreters.py
+
+## fuzz          the fuzzers that need nothing, each for SECONDS; SEED=n repeats a run
+fuzz: build
+	$(RUN) tests/fuzz --replay
+	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+## fuzz-coverage libFuzzer over the engine with ASan and UBSan (clang); TARGET=read SECONDS=n
+TARGET ?= read
+FUZZ_CLANG = -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -g -O1
+FUZZER = build/$(KEY)-fuzz
+fuzz-coverage: $(VENV)/.ready
+	mkdir -p $(FUZZER)/corpus-$(TARGET)
+	CC=clang LDSHARED="clang -shared" CFLAGS="$(FUZZ_CLANG)" PICKLE5_DEBUG=1 \
+	    $(PY) setup.py -q build --build-base $(FUZZER)
+	clang -fsanitize=fuzzer,address,undefined -g -O1 -rdynamic tests/fuzz/libfuzzer.c -o $(FUZZER)/fuzz \
+	    $$($(PY) -c 'import sysconfig as s; v = s.get_config_var; print("-I" + s.get_paths()["include"], "-L" + v("LIBDIR"), "-Wl,-rpath," + v("LIBDIR"), "-lpython" + v("LDVERSION"), v("LIBS"))')
+	PYTHONHOME=$$($(PY) -c 'import sys; print(sys.base_prefix)') PYTHONMALLOC=malloc PICKLE5_FUZZ_TARGET=$(TARGET) \
+	    PYTHONPATH="$$(ls -d $(FUZZER)/lib*):tests/fuzz:tests" \
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZER)/fuzz -max_total_time=$(SECONDS) -timeout=20 \
+	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
+	    $(FUZZER)/corpus-$(TARGET) tests/fuzz/corpus/$(TARGET)
 
 ## stubs         the type stubs agree with the package, as a wheel installs it (mypy's stubtest)
 stubs: $(VENV)/.ready
