@@ -1,4 +1,4 @@
-"""Write tests/golden/: what this interpreter's own pickle writes for the corpus, and what it raises.
+"""Write tests/golden/: what this interpreter's own pickle writes for the corpus, what it raises and whom it calls.
 
 Run it with the newest CPython (implementations.NEWEST), whose bytes pickle5 promises everywhere, after adding to the
 corpus; the repository's root must be importable. Run it twice with different PYTHONHASHSEEDs: the files must not differ.
@@ -38,6 +38,23 @@ def read_errors():
     return json.loads(text.replace(str((1 << 63) - 1), str(sys.maxsize)))   # "the system's maximum", written on 64 bits
 
 
+def read_calls():
+    with open(os.path.join(FOLDER, 'calls.json')) as file:
+        return json.load(file)
+
+
+def write_calls():
+    """golden/calls.json: the calls that this interpreter's pickle makes for call_order's cases."""
+    import call_order
+    from implementations import STDLIB
+    table = {}
+    for name, run in list(call_order.cases()) + list(call_order.read_cases(STDLIB.dumps)):
+        table[name] = call_order.summary(*call_order.every_position(lambda fuse, error: run(STDLIB, fuse, error)))
+    with open(os.path.join(FOLDER, 'calls.json'), 'w', newline='\n') as file:
+        file.write('{\n' + ',\n'.join('%s: %s' % (json.dumps(name), json.dumps(table[name])) for name in sorted(table)) + '\n}\n')
+    print('%d traces, %d of them again with each call raising' % (len(table), sum(each[1] for each in table.values())))
+
+
 def write_errors():
     """golden/errors.json: what this interpreter's pickle raises for error_cases, one line each."""
     import error_cases
@@ -62,6 +79,7 @@ def main():
             file.write('\n')
         print('protocol %d: %d pickles, %d bytes' % (protocol, len(entries), os.path.getsize(path_of(protocol))))
     write_errors()
+    write_calls()
 
 
 if __name__ == '__main__':

@@ -32,29 +32,37 @@ dict_is_plain(PyObject *dict)
 static PyObject *
 slot_value(PyObject *obj, PyObject *name)
 {
-    PyMemberDescrObject *member = (PyMemberDescrObject *)_PyType_Lookup(Py_TYPE(obj), name);
-    return *(PyObject **)((char *)obj + member->d_member->offset);
+    PyObject *member = _PyType_Lookup(Py_TYPE(obj), name);
+
+    if (UNLIKELY(member == NULL || !Py_IS_TYPE(member, &PyMemberDescr_Type)))
+        return NULL;   /* the type was changed just now */
+    return *(PyObject **)((char *)obj + ((PyMemberDescrObject *)member)->d_member->offset);
 }
 
 /* The slots that are set, as (name, value, name, value, ...).  Foreign code may change them while the dict before them is
-   written; the state is what it was at the start. */
-static PyObject *
-snapshot_slots(PyObject *obj, PyObject *names)
+   written; the state is what it was at the start.  1, or 0 if they changed even while they were looked at (up to 3.11 the
+   tuple's allocation can run a finalizer), -1 on error. */
+static int
+snapshot_slots(PyObject *obj, PyObject *names, PyObject **slots)
 {
-    PyObject *slots = NULL, *value;
+    PyObject *value;
     Py_ssize_t i, count = PyList_GET_SIZE(names), set = 0, at = 0;
 
     for (i = 0; i < count; i++)
         set += slot_value(obj, PyList_GET_ITEM(names, i)) != NULL;
-    slots = PyTuple_New(2 * set);
-    for (i = 0; slots != NULL && i < count; i++) {
+    if (set == 0)
+        return 1;
+    *slots = PyTuple_New(2 * set);
+    if (*slots == NULL)
+        return -1;
+    for (i = 0; i < PyList_GET_SIZE(names) && at < 2 * set; i++) {
         value = slot_value(obj, PyList_GET_ITEM(names, i));
         if (value == NULL)
             continue;
-        PyTuple_SET_ITEM(slots, at++, Py_NewRef(PyList_GET_ITEM(names, i)));
-        PyTuple_SET_ITEM(slots, at++, Py_NewRef(value));
+        PyTuple_SET_ITEM(*slots, at++, Py_NewRef(PyList_GET_ITEM(names, i)));
+        PyTuple_SET_ITEM(*slots, at++, Py_NewRef(value));
     }
-    return slots;
+    return at == 2 * set;
 }
 
 /* Has the type a reduce function in the dispatch table?  Anything but a plain look-up counts as yes. */
@@ -106,13 +114,10 @@ begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position,
 static int
 find_state(PyObject *obj, PyObject *names, PyObject **dict, PyObject **slots)
 {
-    if (PyList_GET_SIZE(names) > 0) {
-        *slots = snapshot_slots(obj, names);
-        if (*slots == NULL)
-            return -1;
-        if (PyTuple_GET_SIZE(*slots) == 0)
-            Py_CLEAR(*slots);
-    }
+    int found = PyList_GET_SIZE(names) == 0 ? 1 : snapshot_slots(obj, names, slots);
+
+    if (found <= 0)
+        return found;
     *dict = P5_InstanceDict(obj);
     if (*dict == NULL)
         return PyErr_Occurred() ? -1 : 1;
@@ -130,8 +135,11 @@ save_plain_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_posi
                     enum saved *saved)
 {
     PyObject *dict = NULL, *slots = NULL;
-    int found = find_state(obj, names, &dict, &slots);
+    int found;
 
+    Py_INCREF(names);
+    found = find_state(obj, names, &dict, &slots);
+    Py_DECREF(names);
     if (P5_ALLOCATION_MAY_COLLECT) {
         ran_foreign(p);
         unique = 0;

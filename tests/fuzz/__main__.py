@@ -26,6 +26,7 @@ import targets  # noqa: E402
 
 CORPUS = os.path.join(HERE, 'corpus')
 LARGEST = 4096
+SLOW = 5     # seconds of its own that no input may take
 OPCODES = [b'(', b'.', b'0', b'1', b'2', b'F1.5\n', b'I7\n', b'I01\n', b'J\1\2\3\4', b'K\7', b'M\1\2', b'N', b'Pid\n', b'Q', b'R',
            b"S'abc'\n", b'T\3\0\0\0abc', b'U\3abc', b'Vab\\u00e9\n', b'X\3\0\0\0abc', b'a', b'b', b'czoo\nPlain\n', b'd', b'}',
            b'e', b'g0\n', b'h\0', b'izoo\nPlain\n', b'j\0\0\0\0', b'l', b']', b'o', b'p0\n', b'q\0', b'r\0\0\0\0', b's', b't',
@@ -125,8 +126,11 @@ class Last(object):
 
 
 def run_one(target, data, where):
+    start = time.process_time()
     try:
         targets.TARGETS[target](data)
+        if time.process_time() - start > SLOW:
+            raise targets.Finding('took %.1f s' % (time.process_time() - start))
     except BaseException:
         traceback.print_exc()
         path = os.path.join(os.path.dirname(where), 'fuzz-finding-' + target)

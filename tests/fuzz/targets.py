@@ -224,7 +224,7 @@ def write(data):
 
 
 def by_stdlib(obj, protocol):
-    return engine.dumps(pickle.loads(pickle.dumps(obj, protocol)), protocol)
+    return pickle.loads(pickle.dumps(obj, protocol))
 
 
 def round_trip(data):
@@ -246,11 +246,12 @@ def round_trip(data):
     try:
         assert_same_shape(obj, back)
     except Different as error:
-        # Where the shape differs for a reason of pickle's own, the interpreter's reader and writer give the same.
-        again = outcome(engine.dumps, back, protocol)
+        # Some classes lose their state in old protocols, and some cycles cannot be kept: as with the interpreter's own.
         if protocol > pickle.HIGHEST_PROTOCOL:
             return
-        if again != pickled and again != outcome(by_stdlib, obj, protocol):
+        try:
+            assert_same_shape(outcome(by_stdlib, obj, protocol), back)
+        except Different:
             raise Finding('another shape: %s' % error)
 
 
@@ -284,6 +285,8 @@ def differential(data):
     try:
         if STRICT or type(ours) is type(theirs):
             assert_same_shape(ours, theirs)
+    except TypeError:
+        pass        # the comparison sorts the names of attributes, and these cannot be sorted
     except Different as error:
         if STRICT and repr(ours) != repr(theirs):
             raise Finding('another value: %s' % error)

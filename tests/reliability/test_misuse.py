@@ -244,7 +244,8 @@ def during_a_dump(engine, where, name, protocol):
 
     def act(*args):
         if acting and len(acting) < MOST.get(name, 12):
-            acting.append(attempt(dict(operations(pickler, out))[name]))
+            acting.append(name)   # first, or a hook that is called by hand in the operation would go on for ever
+            attempt(dict(operations(pickler, out))[name])
 
     class File(io.BytesIO):
         def write(self, data):
@@ -334,7 +335,8 @@ def test_during_a_load(engine, where, name):
 
     def act(*args):
         if acting and len(acting) < MOST.get(name, 12):
-            acting.append(attempt(dict(operations(unpickler, file))[name]))
+            acting.append(name)
+            attempt(dict(operations(unpickler, file))[name])
 
     class File(io.BytesIO):
         def read(self, *args):
@@ -605,7 +607,8 @@ def test_methods_on_other_types(engine):
 
 def test_a_pickler_that_pickles_itself(engine):
     for obj in (engine.Pickler(io.BytesIO()), engine.Unpickler(io.BytesIO())):
-        for protocol in engine.protocols:
+        # up to 3.9 copyreg reduces any heap type for protocols 0 and 1
+        for protocol in engine.protocols if sys.version_info >= (3, 10) else range(2, 6):
             with pytest.raises(TypeError):
                 engine.dumps(obj, protocol)
     pickler = engine.Pickler(io.BytesIO())
