@@ -3,7 +3,7 @@
    save() writes an object at once, or pushes the walk that will.  Callers pass `unique`: whether the edge they came by
    is the only reference to the object, read before they took one of their own (memo.c has the reason).  Objects are
    borrowed from their container while nothing foreign can run; whoever may run foreign code takes a reference first. */
-#include "pickler.h"
+#include "save_inline.h"
 
 /* Signals are looked for now and then, so that a long dump can be interrupted. */
 static int COLD

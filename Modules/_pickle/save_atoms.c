@@ -1,5 +1,5 @@
 /* save_atoms.c - objects without parts: None, bool, int, float, str, bytes; and the opcodes of the memo. */
-#include "pickler.h"
+#include "save_inline.h"
 #include "utf8.h"
 
 ROOM int

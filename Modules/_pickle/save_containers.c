@@ -7,7 +7,7 @@
    Batches: up to BATCH_SIZE items between MARK and APPENDS, SETITEMS or ADDITEMS; a batch of one list or dict item goes
    without MARK, as APPEND or SETITEM.  Protocol 0 writes every item by itself, from the container's own iterator
    (save_items.c), which shows when the container changes in the middle. */
-#include "pickler.h"
+#include "save_inline.h"
 
 /* ---- fast mode: no memo, so cycles are looked for among the open lists and dicts ---- */
 

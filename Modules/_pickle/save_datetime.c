@@ -3,7 +3,7 @@
    They reduce to the class called with the object's packed bytes (and its tzinfo, if it has one), timedelta with three
    ints.  The arguments' tuple and bytes are never made: their memo numbers stay empty.  Below protocol 3 bytes have no
    opcode of their own, and a tzinfo that the pickle has not met yet may need anything: those go the general way. */
-#include "pickler.h"
+#include "save_inline.h"
 #include "datetime_types.h"
 
 /* class((bytes, tzinfo)) or class((bytes,)); `tzinfo_position` is -1 where there is none. */

@@ -10,7 +10,7 @@
 
    The names and getattr are saved like any object, so persistent_id sees them and they may need walks: WALK_GLOBAL and
    WALK_NESTED_GLOBAL keep the names in a tuple in `aux`. */
-#include "pickler.h"
+#include "save_inline.h"
 
 /* ---- finding the names ---- */
 

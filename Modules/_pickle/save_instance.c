@@ -8,7 +8,7 @@
 
    and BUILD.  The dict of the slots and the tuple around it are never made: their memo numbers stay empty.  An instance's
    own dict is made real if it was not (3.11 on), because its number refers to it. */
-#include "pickler.h"
+#include "save_inline.h"
 
 /* Does the instance's own dict shadow what pickling looks up on it?  All such names begin with two underscores. */
 static int

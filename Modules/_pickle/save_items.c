@@ -3,7 +3,7 @@
    The iterator of a reduce value is asked for two items before the first is written: a batch of one goes without MARK.
    Within a batch each further item is asked for when the one before it is written.  Items are ours, so they are held by
    the walk; the waiting second one (and with dict items, the open pair) too. */
-#include "pickler.h"
+#include "save_inline.h"
 
 /* An item of a plain list or dict has one reference more than its edge: the one that the iterator handed us. */
 static int

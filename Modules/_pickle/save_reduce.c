@@ -8,7 +8,7 @@
    and becomes a WALK_REDUCE, which owns the tuple in `aux` and goes through the stages below.  copyreg.__newobj__ and
    __newobj_ex__ as the callable mean NEWOBJ and NEWOBJ_EX from protocol 2 and 4 on; what is written instead of the
    tuple's own members then (the arguments after the class, the functools.partial of protocols 2 and 3) is in `held`. */
-#include "pickler.h"
+#include "save_inline.h"
 
 /* The parts of a reduce value, by their place in the tuple. */
 enum part { CALLABLE, ARGUMENTS, STATE, LIST_ITEMS, DICT_ITEMS, STATE_SETTER, PARTS };
