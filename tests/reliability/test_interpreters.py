@@ -72,6 +72,12 @@ print('worked')
 '''
 
 
+def run(script):
+    process = subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=300)
+    return process.returncode or not out.strip().endswith(b'worked'), err.decode('utf-8', 'replace')[-3000:]
+
+
 @pytest.mark.skipif(sys.version_info < (3, 8), reason='no module makes them')
 @pytest.mark.skipif(sys.implementation.name != 'cpython', reason='CPython has them')
 def test_subinterpreters(engine):
@@ -89,6 +95,14 @@ def test_subinterpreters(engine):
     if 'PICKLE5_SANITIZED' in os.environ:
         folders = folders[1:]
     script = SCRIPT % (folders[:2], 20)
-    process = subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0 and out.strip().endswith(b'worked'), err.decode('utf-8', 'replace')[-3000:]
+    for change in ({}, {'range(4)': 'range(1)'}):
+        # Some releases crash by themselves, 3.12.1 with one after another, 3.13.0 with several at once.
+        for old, new in change.items():
+            script = script.replace(old, new)
+        code, err = run(script.replace('import pickle5._pickle as engine', 'import _pickle as engine'))
+        if code == 0:
+            break
+    else:
+        pytest.skip('the interpreter does not survive it with its own pickle')
+    code, err = run(script)
+    assert code == 0, err
