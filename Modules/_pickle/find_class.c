@@ -74,7 +74,7 @@ get_global(Unpickler *u, PyObject *module, PyObject *module_name, PyObject *name
     if (dot == -1)
         return get_interned(module, name);
     value = walk_dotted(module, name, NULL);
-    if (value == NULL && PyErr_ExceptionMatches(PyExc_Exception))
+    if (value == NULL && PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError))
         fail_from(PyExc_AttributeError, "Can't resolve path %R on module %R", name, module_name);
     return value;
 }

@@ -89,7 +89,7 @@ memo_check_not_logged(const Memo *memo, const PyObject *object)
 {
     Py_ssize_t i;
 
-    if (memo_is_stale(memo) || P5_FREE_THREADED || memo->used - memo->log > 20000)
+    if (memo_is_stale(memo) || P5_FREE_THREADED || memo->used - memo->log > 1000)
         return;
     for (i = memo->log; i < memo->used; i++)
         P5_ASSERT(memo->objects[i] != object);

@@ -110,19 +110,24 @@ reader_allocated(const Reader *r)
     return r->own_size;
 }
 
-/* Look at signals twice a second of work; the waiting is done inside read, which answers them itself.  Not more often:
-   from 3.12 on that also starts collections that are due, and with them a walk over what has been loaded so far. */
+/* Look at signals twice a second of work, and at each full second of the day where the machine is busy with other things;
+   the waiting is done inside read, which answers them itself.  Not more often: from 3.12 on that also starts collections
+   that are due, and with them a walk over what has been loaded so far. */
 static int
 check_signals(Reader *r)
 {
     clock_t now = clock();
+    time_t second = time(NULL);
 
     r->unchecked = 0;
-    if (r->last_check == 0)
+    if (r->last_check == 0) {
         r->last_check = now;
-    if (now - r->last_check < CLOCKS_PER_SEC / 2)
+        r->last_second = second;
+    }
+    if (now - r->last_check < CLOCKS_PER_SEC / 2 && second == r->last_second)
         return 0;
     r->last_check = now;
+    r->last_second = second;
     return PyErr_CheckSignals();
 }
 

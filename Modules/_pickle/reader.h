@@ -17,7 +17,8 @@ typedef struct {
     Py_ssize_t offset;              /* ... and its distance from the start of this pickle */
     const unsigned char *unskipped; /* bytes from here on were only peeked at; NULL when none were */
     Py_ssize_t unchecked;           /* bytes given out since the clock was last looked at ... */
-    clock_t last_check;             /* ... and when signals were; 0 before the first time */
+    clock_t last_check;             /* ... and when signals were, by the work done (0 before the first time) ... */
+    time_t last_second;             /* ... and by the day's time */
     PyObject *held;                 /* the bytes object that all of this points into, or NULL */
     unsigned char *own;             /* or memory of our own */
     Py_ssize_t own_size;

@@ -201,7 +201,14 @@ error:
 static State *
 state_of_own_type(PyTypeObject *type)
 {
-    PyObject *capsule = PyDict_GetItemString(type->tp_dict, STATE_KEY);
+    PyObject *key = PyUnicode_FromString(STATE_KEY), *capsule;
+
+    if (key == NULL)
+        return NULL;
+    capsule = PyDict_GetItemWithError(type->tp_dict, key);
+    Py_DECREF(key);
+    if (capsule == NULL && PyErr_Occurred())
+        return NULL;
     if (capsule == NULL || !PyCapsule_IsValid(capsule, STATE_CAPSULE)) {
         PyErr_Format(PyExc_TypeError, "%.200s has lost its module", type->tp_name);
         return NULL;

@@ -215,10 +215,11 @@ def handler(number, frame):
     asked.append(time.time())
     raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, handler)
-signal.setitimer(signal.ITIMER_REAL, .05)
-before = time.time() + .05
 try:
+    before = time.time() + .05
+    signal.setitimer(signal.ITIMER_REAL, .05)
     run()
+    signal.setitimer(signal.ITIMER_REAL, 0)
 except KeyboardInterrupt:
     print("late by %.3f" % (asked[0] - before))
 else:
