@@ -42,8 +42,7 @@
     X(object_reduce)          /* object.__reduce__ */ \
     X(object_class)           /* the descriptor of object.__class__ */ \
     X(object_getstate)        /* object.__getstate__; NULL before 3.11 */ \
-    X(empty_tuple) \
-    X(minus_one)
+    X(empty_tuple)
 
 /* Interned strings, as st->s_NAME. */
 #define STATE_STRINGS(X) \
@@ -65,22 +64,17 @@
     X(__qualname__) \
     X(__reduce__) \
     X(__reduce_ex__) \
-    X(__setitem__) \
     X(__setstate__) \
     X(__slotnames__) \
-    X(__slots__) \
     X(__spec__) \
     X(_initializing) \
     X(add) \
     X(append) \
-    X(builtins) \
-    X(bytearray) \
     X(bytes) \
     X(dispatch_table) \
     X(extend) \
     X(find_class) \
     X(latin1) \
-    X(modules) \
     X(peek) \
     X(persistent_id) \
     X(persistent_load) \
