@@ -164,6 +164,8 @@ def test_what_comes_back_has_the_same_shape(impl, recipe, proto):
         return  # the _Pickler of 3.8 gives a bytearray no memo number
     if any(type(node) is zoo.Stateful and (node.held is None or proto < 2 and not node.held) for node in nodes):
         return  # None is no state, and below protocol 2 nothing that is false is
+    if proto == 0 and any(value != value for step in recipe for value in step[2]):
+        proto = 1  # the text 'nan' carries neither the sign nor the other bits of a NaN
     assert_same_shape(nodes, impl.loads(impl.dumps(nodes, proto)))
 
 
