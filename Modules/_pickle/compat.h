@@ -99,17 +99,6 @@ PyList_GetItemRef(PyObject *list, Py_ssize_t i)
 }
 #endif
 
-/* 3.13: _PyLong_AsByteArray takes a fifth argument (raise on overflow). */
-static inline int
-P5_Long_AsByteArray(PyObject *value, unsigned char *bytes, size_t size, int little_endian, int is_signed)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return _PyLong_AsByteArray((PyLongObject *)value, bytes, size, little_endian, is_signed, 1);
-#else
-    return _PyLong_AsByteArray((PyLongObject *)value, bytes, size, little_endian, is_signed);
-#endif
-}
-
 /* 3.12: the layout of int.  sign is -1, 0 or 1; digits are the magnitude, least significant first. */
 #if PY_VERSION_HEX >= 0x030C0000
 #define P5_LONG_NDIGITS(op) ((Py_ssize_t)(((PyLongObject *)(op))->long_value.lv_tag >> 3))
@@ -284,6 +273,41 @@ P5_Call(PyObject *callable, PyObject *const *args, Py_ssize_t nargs)
 #endif
 }
 
+/* 3.9: a method call that makes no bound method. */
+#if PY_VERSION_HEX < 0x03090000
+static inline PyObject *
+PyObject_CallMethodNoArgs(PyObject *obj, PyObject *name)
+{
+    return PyObject_CallMethodObjArgs(obj, name, NULL);
+}
+#endif
+
+/* Call a method that is looked up on the type alone, as the interpreter does for its special methods. */
+static inline PyObject *
+P5_CallSpecialMethod(PyObject *obj, PyObject *name)
+{
+    PyObject *method = _PyType_Lookup(Py_TYPE(obj), name), *result = NULL;
+    descrgetfunc get;
+
+    if (method == NULL) {
+        PyErr_SetObject(PyExc_AttributeError, name);
+        return NULL;
+    }
+    Py_INCREF(method);
+    get = Py_TYPE(method)->tp_descr_get;
+    if (PyFunction_Check(method))
+        result = P5_Call(method, &obj, 1);
+    else if (get != NULL) {
+        Py_SETREF(method, get(method, obj, (PyObject *)Py_TYPE(obj)));
+        if (method != NULL)
+            result = P5_Call(method, NULL, 0);
+    }
+    else
+        result = P5_Call(method, NULL, 0);
+    Py_XDECREF(method);
+    return result;
+}
+
 #if PY_VERSION_HEX < 0x03090000
 #define PyObject_CallNoArgs(callable) P5_Call((callable), NULL, 0)
 static inline PyObject *
@@ -365,6 +389,23 @@ typedef PyObject **P5_Args;
 #else
 #define P5_Unicode_Ready(op) PyUnicode_READY(op)
 #endif
+
+/* The UTF-8 form of a str, where it stands in memory already: that of ASCII is its text, and the interpreter keeps the
+   form of any other str that it was once asked for (never one with lone surrogates).  NULL where it does not. */
+static inline const char *
+P5_KnownUTF8(PyObject *text, Py_ssize_t *size)
+{
+    if (PyUnicode_IS_ASCII(text)) {
+        *size = PyUnicode_GET_LENGTH(text);
+        return (const char *)PyUnicode_DATA(text);
+    }
+#if P5_FREE_THREADED
+    return NULL;
+#else
+    *size = ((PyCompactUnicodeObject *)text)->utf8_length;
+    return ((PyCompactUnicodeObject *)text)->utf8;
+#endif
+}
 
 /* How many references an object has, where that proves anything (see memo.c): 1 means that exactly one edge owns it.
    A build without the GIL keeps counts apart per thread, so nothing is ever unique there. */

@@ -138,8 +138,11 @@ pickle_dumps(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames
     if (parse_fastcall(&dumps_args, args, nargs, kwnames, argv) < 0)
         return NULL;
     pickler_init(&p, (State *)PyModule_GetState(module));
+    p.out.expected = p.st->last_size;
     if (set_protocol(&p, argv[1], argv[2], argv[3]) == 0 && dump_object(&p, argv[0]) == 0)
         result = writer_finish_bytes(&p.out);
+    if (result != NULL)
+        p.st->last_size = (size_t)PyBytes_GET_SIZE(result);
     pickler_clear(&p);
     return result;
 }

@@ -49,6 +49,40 @@ bit_length(PyObject *obj)
     return bits;
 }
 
+/* Write an int's two's complement in `size` bytes, as many as its bits and one for the sign take.  There must be room for
+   four more, which are left undefined. */
+static void
+put_long_bytes(PyObject *obj, unsigned char *body, Py_ssize_t size)
+{
+    Py_ssize_t i, digits = P5_LONG_NDIGITS(obj);
+    unsigned char *o = body, *end = body + size;
+    const digit all_ones = (digit)PyLong_MASK;
+    uint64_t gathered = 0;
+    int bits = 0, negative = P5_LONG_SIGN(obj) < 0;
+    digit d, carry = 1;
+
+    for (i = 0; i < digits; i++) {
+        d = P5_LONG_DIGIT(obj, i);
+        if (negative) {
+            d = (digit)((d ^ all_ones) + carry);
+            carry = (digit)(d >> PyLong_SHIFT);
+            d &= all_ones;
+        }
+        gathered |= (uint64_t)d << bits;
+        bits += PyLong_SHIFT;
+        if (bits >= 32) {
+            put_u32le(o, (uint32_t)gathered);
+            o += 4;
+            gathered >>= 32;
+            bits -= 32;
+        }
+    }
+    if (negative)
+        gathered |= UINT64_MAX << bits;
+    for (; o < end; gathered >>= 8)
+        *o++ = (unsigned char)gathered;
+}
+
 /* An int too large for BININT: LONG1 or LONG4, two's complement and as short as can be. */
 static int
 save_int_bytes(Pickler *p, PyObject *obj)
@@ -61,11 +95,10 @@ save_int_bytes(Pickler *p, PyObject *obj)
     size = bit_length(obj) / 8 + 1;
     if (size > INT32_MAX)
         return fail(PyExc_OverflowError, "int too large to pickle");
-    if (writer_reserve(&p->out, (size_t)size + 5) < 0)
+    if (writer_reserve(&p->out, (size_t)size + 9) < 0)
         return -1;
     body = p->out.next + (size < 256 ? 2 : 5);
-    if (P5_Long_AsByteArray(obj, body, (size_t)size, 1, 1) < 0)
-        return -1;
+    put_long_bytes(obj, body, size);
     if (P5_LONG_SIGN(obj) < 0 && size > 1 && body[size - 1] == 0xff && (body[size - 2] & 0x80)) {
         /* -128, -32768 and so on need no byte for the sign */
         size--;
@@ -297,6 +330,30 @@ str_header(Pickler *p, unsigned char *header, uint64_t size)
     return fail(PyExc_OverflowError, "serializing a string larger than 4 GiB requires pickle protocol 4 or higher");
 }
 
+/* The UTF-8 form of a str at o, where there is room for it; the end of it. */
+static ALWAYS_INLINE unsigned char *
+put_text(unsigned char *o, PyObject *obj)
+{
+    Py_ssize_t size;
+    const char *known = P5_KnownUTF8(obj, &size);
+
+    if (known == NULL)
+        return utf8_encode(o, (int)PyUnicode_KIND(obj), PyUnicode_DATA(obj), 0, PyUnicode_GET_LENGTH(obj));
+    memcpy(o, known, (size_t)size);
+    return o + size;
+}
+
+/* How many bytes that takes. */
+static ALWAYS_INLINE Py_ssize_t
+text_size(PyObject *obj)
+{
+    Py_ssize_t size;
+
+    if (P5_KnownUTF8(obj, &size) != NULL)
+        return size;
+    return utf8_size((int)PyUnicode_KIND(obj), PyUnicode_DATA(obj), PyUnicode_GET_LENGTH(obj));
+}
+
 /* A str whose UTF-8 form takes `size` bytes. */
 static int
 save_sized_str(Pickler *p, PyObject *obj, Py_ssize_t size)
@@ -318,12 +375,7 @@ save_sized_str(Pickler *p, PyObject *obj, Py_ssize_t size)
         return -1;
     memcpy(w->next, header, (size_t)header_size);
     w->next += header_size;
-    if (PyUnicode_IS_ASCII(obj)) {
-        memcpy(w->next, PyUnicode_DATA(obj), (size_t)size);
-        w->next += size;
-    }
-    else
-        w->next = utf8_encode(w->next, (int)PyUnicode_KIND(obj), PyUnicode_DATA(obj), 0, PyUnicode_GET_LENGTH(obj));
+    w->next = put_text(w->next, obj);
     return 0;
 }
 
@@ -334,27 +386,25 @@ save_other_str(Pickler *p, PyObject *obj)
     Py_ssize_t length = PyUnicode_GET_LENGTH(obj), most;
     Writer *w = &p->out;
     unsigned char *header;
-    int kind;
 
     if (UNLIKELY(!p->bin))
         return save_str_text(p, obj);
     if (PyUnicode_IS_ASCII(obj))
         return save_sized_str(p, obj, length);
-    kind = (int)PyUnicode_KIND(obj);
     if (length <= 63 && p->protocol >= 4) {
         /* short whatever the characters: encode first, fill in the length after */
-        most = length * utf8_most(kind);
+        most = length * utf8_most((int)PyUnicode_KIND(obj));
         if (writer_reserve(w, (size_t)most + 2) < 0)
             return -1;
         header = w->next;
-        w->next = utf8_encode(header + 2, kind, PyUnicode_DATA(obj), 0, length);
+        w->next = put_text(header + 2, obj);
         header[0] = OP_SHORT_BINUNICODE;
         header[1] = (unsigned char)(w->next - header - 2);
         return 0;
     }
     if (length > PY_SSIZE_T_MAX / 4)
         return fail(PyExc_OverflowError, "serializing a string larger than 4 GiB requires pickle protocol 4 or higher");
-    return save_sized_str(p, obj, utf8_size(kind, PyUnicode_DATA(obj), length));
+    return save_sized_str(p, obj, text_size(obj));
 }
 
 ROOM int

@@ -73,15 +73,30 @@ check_parts(State *st, const Walk *walk)
     return 0;
 }
 
+/* The __name__ of a callable whose kind is known to keep it there: a borrowed reference, or NULL. */
+static PyObject *
+known_name(State *st, PyObject *callable)
+{
+    PyTypeObject *type = Py_TYPE(callable);
+
+    if (type == &PyFunction_Type)
+        return ((PyFunctionObject *)callable)->func_name;
+    if (!PyType_Check(callable) || !PyType_HasFeature((PyTypeObject *)callable, Py_TPFLAGS_HEAPTYPE))
+        return NULL;
+    if (type != &PyType_Type && (_PyType_Lookup(type, st->s___name__) != st->type_name
+                                 || _PyType_Lookup(type, st->s___getattribute__) != st->type_getattribute))
+        return NULL;   /* a metaclass has other ideas */
+    return ((PyHeapTypeObject *)callable)->ht_name;
+}
+
 /* Does the callable's __name__ say that it is copyreg's __newobj__ or __newobj_ex__? */
 static int
 find_form(State *st, PyObject *callable, enum form *form)
 {
-    PyObject *name = NULL;
-    int found = PyObject_GetOptionalAttr(callable, st->s___name__, &name);
+    PyObject *name = Py_XNewRef(known_name(st, callable));
 
     *form = FORM_CALL;
-    if (found < 0)
+    if (name == NULL && PyObject_GetOptionalAttr(callable, st->s___name__, &name) < 0)
         return -1;
     if (name != NULL && PyUnicode_Check(name)) {
         if (PyUnicode_Compare(name, st->s___newobj__) == 0)
@@ -400,18 +415,101 @@ reduce_by_table(Pickler *p, PyObject *obj, PyObject **value)
     return *value == NULL ? -1 : 1;
 }
 
+/* The arguments of __newobj__: the class and what __getnewargs__ gives. */
+static PyObject *
+ask_arguments(Pickler *p, PyObject *obj, int asks)
+{
+    PyObject *cls = (PyObject *)Py_TYPE(obj), *given, *args;
+    Py_ssize_t i;
+
+    if (!(asks & (ASKS_ARGUMENTS | ASKS_ITEMS)))
+        return PyTuple_Pack(1, cls);
+    given = asks & ASKS_ITEMS ? Py_NewRef(obj) : P5_CallSpecialMethod(obj, p->st->s___getnewargs__);
+    if (given == NULL)
+        return NULL;
+    if (!PyTuple_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "__getnewargs__ should return a tuple, not '%.200s'", Py_TYPE(given)->tp_name);
+        Py_DECREF(given);
+        return NULL;
+    }
+    args = PyTuple_New(PyTuple_GET_SIZE(given) + 1);
+    if (args != NULL) {
+        PyTuple_SET_ITEM(args, 0, Py_NewRef(cls));
+        for (i = 0; i < PyTuple_GET_SIZE(given); i++)
+            PyTuple_SET_ITEM(args, i + 1, Py_NewRef(PyTuple_GET_ITEM(given, i)));
+    }
+    Py_DECREF(given);
+    return args;
+}
+
+/* What the __reduce_ex__ of an object of TYPE_ASKED gives: the same questions in the same order. */
+static PyObject *
+reduce_by_asking(Pickler *p, PyObject *obj, int asks)
+{
+    PyObject *first = NULL, *state = NULL, *value = NULL;
+
+    if (asks & ASKS_REDUCE)
+        return PyObject_CallMethodNoArgs(obj, p->st->s___reduce__);
+    if (asks & ASKS_VALUE) {
+        first = PyObject_GetAttr(obj, p->st->s__value_);
+        if (first != NULL)
+            Py_SETREF(first, PyTuple_Pack(1, first));
+        if (first != NULL)
+            value = PyTuple_Pack(2, Py_TYPE(obj), first);
+    }
+    else {
+        first = ask_arguments(p, obj, asks);
+        if (first != NULL)
+            state = asks & ASKS_STATE ? PyObject_CallMethodNoArgs(obj, p->st->s___getstate__) : Py_NewRef(Py_None);
+        if (state != NULL)
+            value = PyTuple_Pack(3, p->st->newobj, first, state);
+    }
+    Py_XDECREF(first);
+    Py_XDECREF(state);
+    return value;
+}
+
+/* Is this method, which was found on the object, the one of its type?  An attribute of the object itself comes first. */
+static int
+is_method_of_type(PyObject *method, PyObject *obj, PyObject *name)
+{
+    PyObject *of_type = _PyType_Lookup(Py_TYPE(obj), name);
+
+    if (of_type == NULL)
+        return 0;
+    if (Py_IS_TYPE(method, &PyMethod_Type))
+        return PyMethod_GET_SELF(method) == obj && PyMethod_GET_FUNCTION(method) == of_type;
+    return Py_IS_TYPE(method, &PyCFunction_Type) && PyCFunction_GET_SELF(method) == obj
+        && Py_IS_TYPE(of_type, &PyMethodDescr_Type)
+        && ((PyCFunctionObject *)method)->m_ml == ((PyMethodDescrObject *)of_type)->d_method;
+}
+
+/* Is the type one of TYPE_ASKED?  *asks then says for what. */
+static int
+is_asked(Pickler *p, PyTypeObject *type, int *asks)
+{
+    TypeInfo *info = type_info_place(p->st, type);
+
+    *asks = info->asks;
+    return p->protocol >= 2 && type_info_is_about(info, type) && info->form == TYPE_ASKED;
+}
+
 /* From __reduce_ex__, or __reduce__ where there is no such thing. */
 static PyObject *
 reduce_by_method(Pickler *p, PyObject *obj)
 {
     PyObject *method = NULL, *protocol = NULL, *value = NULL;
-    int found = PyObject_GetOptionalAttr(obj, p->st->s___reduce_ex__, &method);
+    int found, asks, asked = is_asked(p, Py_TYPE(obj), &asks);
 
+    if (asked && Py_TYPE(obj)->tp_dictoffset == 0)
+        return reduce_by_asking(p, obj, asks);
+    found = PyObject_GetOptionalAttr(obj, p->st->s___reduce_ex__, &method);
     if (found < 0)
         return NULL;
     if (found > 0) {
-        protocol = PyLong_FromLong(p->protocol);
-        if (protocol != NULL)
+        if (asked && is_method_of_type(method, obj, p->st->s___reduce_ex__))
+            value = reduce_by_asking(p, obj, asks);
+        else if ((protocol = PyLong_FromLong(p->protocol)) != NULL)
             value = PyObject_CallOneArg(method, protocol);
         Py_XDECREF(protocol);
     }

@@ -52,6 +52,7 @@ init_objects(State *st)
     TAKE(names_3to2, "_compat_pickle", "REVERSE_NAME_MAPPING", &PyDict_Type)
     TAKE(imports_3to2, "_compat_pickle", "REVERSE_IMPORT_MAPPING", &PyDict_Type)
     TAKE(codecs_encode, "codecs", "encode", NULL)
+    TAKE(newobj, "copyreg", "__newobj__", NULL)
     TAKE(partial, "functools", "partial", NULL)
     TAKE(builtin_import, "builtins", "__import__", NULL)
     TAKE(builtin_getattr, "builtins", "getattr", NULL)
@@ -62,9 +63,11 @@ init_objects(State *st)
     st->object_reduce_ex = PyObject_GetAttr(object_type, st->s___reduce_ex__);
     st->object_reduce = PyObject_GetAttr(object_type, st->s___reduce__);
     st->object_class = Py_XNewRef(_PyType_Lookup(&PyBaseObject_Type, st->s___class__));
+    st->type_name = Py_XNewRef(_PyType_Lookup(&PyType_Type, st->s___name__));
+    st->type_getattribute = Py_XNewRef(_PyType_Lookup(&PyType_Type, st->s___getattribute__));
     st->empty_tuple = PyTuple_New(0);
     if (st->object_reduce_ex == NULL || st->object_reduce == NULL || st->object_class == NULL
-            || st->empty_tuple == NULL)
+            || st->type_name == NULL || st->type_getattribute == NULL || st->empty_tuple == NULL)
         return -1;
     return PyObject_GetOptionalAttr(object_type, st->s___getstate__, &st->object_getstate) < 0 ? -1 : 0;
 }

@@ -42,12 +42,17 @@
     X(object_reduce)          /* object.__reduce__ */ \
     X(object_class)           /* the descriptor of object.__class__ */ \
     X(object_getstate)        /* object.__getstate__; NULL before 3.11 */ \
+    X(newobj)                 /* copyreg.__newobj__ */ \
+    X(type_name)              /* the descriptors of type.__name__ and type.__getattribute__ */ \
+    X(type_getattribute) \
+    X(known_functions)        /* {name: function}, made when first needed; see typeinfo.c */ \
     X(empty_tuple)
 
 /* Interned strings, as st->s_NAME. */
 #define STATE_STRINGS(X) \
     X(__class__) \
     X(__dict__) \
+    X(__getattribute__) \
     X(__getinitargs__) \
     X(__getnewargs__) \
     X(__getnewargs_ex__) \
@@ -68,6 +73,11 @@
     X(__slotnames__) \
     X(__spec__) \
     X(_initializing) \
+    X(_value_) \
+    X(co_argcount) \
+    X(co_code) \
+    X(co_freevars) \
+    X(co_names) \
     X(add) \
     X(append) \
     X(bytes) \
@@ -89,6 +99,7 @@ enum type_form {
     TYPE_UNKNOWN,
     TYPE_GENERAL,             /* ask the object for its reduce value */
     TYPE_CANDIDATE,           /* nothing in it departs from object's ways, but copyreg has not passed it yet */
+    TYPE_ASKED,               /* what its __reduce_ex__ would ask it for is known: the engine asks itself */
     TYPE_PLAIN,               /* its instances are written straight from their dict and slots */
     TYPE_DATETIME,            /* the types of the datetime module, written straight from their fields */
     TYPE_DATE,
@@ -96,10 +107,20 @@ enum type_form {
     TYPE_TIMEDELTA
 };
 
+/* What an object of TYPE_ASKED is asked for. */
+enum asks {
+    ASKS_ARGUMENTS = 1,       /* its __getnewargs__ */
+    ASKS_STATE = 2,           /* its __getstate__ */
+    ASKS_REDUCE = 4,          /* its __reduce__, and nothing else */
+    ASKS_ITEMS = 8,           /* the items of a namedtuple, which its __getnewargs__ would give */
+    ASKS_VALUE = 16           /* the value of an Enum's member, which its __reduce_ex__ would give */
+};
+
 typedef struct {
     PyTypeObject *type;       /* borrowed: compared, never used */
     unsigned int version;     /* the type's version tag; another one means that the type has changed */
     unsigned char form;       /* enum type_form */
+    unsigned char asks;       /* TYPE_ASKED and candidates for it: enum asks, added up */
     PyObject *slots;          /* TYPE_PLAIN: copyreg's list of the names of its slots */
 } TypeInfo;
 
@@ -107,6 +128,7 @@ enum { TYPE_INFOS = 128 };    /* a power of two */
 
 typedef struct {
     TypeInfo type_infos[TYPE_INFOS];
+    size_t last_size;         /* of the last pickle that dumps() made, in bytes */
 #define X(name) PyTypeObject *name##_Type;
     STATE_TYPES(X)
 #undef X

@@ -1,4 +1,4 @@
-/* typeinfo.c - which types have instances that the engine writes without asking them.
+/* typeinfo.c - which types have instances that the engine writes without asking them, or by asking less.
 
    A plain instance is one that object.__reduce_ex__ (protocol 2 on) would reduce to
 
@@ -6,33 +6,163 @@
 
    with no code of the class being asked.  That holds where __reduce_ex__, __reduce__, __getstate__ and __class__ are
    object's own, __getnewargs__ and __getnewargs_ex__ are missing, attributes are found the ordinary way, and the type is
-   no list or dict.  copyreg refuses some types for their layout in memory; rather than know its rules, the first instance
-   of a candidate is reduced the general way, and its reduce value is the proof.
+   no list or dict.
+
+   Where one of these methods is the type's own, it is all that object.__reduce_ex__ would call, and the engine calls it
+   itself, in the same order; and where it is a namedtuple's or an Enum's, the engine knows what it would give.
+
+   copyreg refuses some types for their layout in memory; rather than know its rules, the first instance of a candidate is
+   reduced the general way, and its reduce value is the proof.
 
    A verdict stands as long as the type's version tag: any change of the type or of its bases gives it another one. */
 #include "typeinfo.h"
 #include "datetime_types.h"
 
+/* ---- functions known by what they do ----
+
+   Methods written in Python whose effect the engine can have without calling them.  A method counts as one of these if it
+   was compiled to the same code with the same names, and its free variables hold the same objects. */
+
+static const char known_source[] =
+    "def make(_tuple):\n"
+    "    def __getnewargs__(self):\n"
+    "        return _tuple(self)\n"
+    "    return __getnewargs__\n"
+    "namedtuple = make(().__class__)\n"
+    "def enum(self, proto):\n"
+    "    return self.__class__, (self._value_, )\n";
+
+/* One of the functions above, borrowed; NULL, with no exception, if it cannot be made. */
+static PyObject *
+known_function(State *st, const char *name)
+{
+    PyObject *names, *result;
+
+    if (st->known_functions == NULL) {
+        names = PyDict_New();
+        result = names == NULL ? NULL : PyRun_String(known_source, Py_file_input, names, names);
+        if (result != NULL)
+            st->known_functions = Py_NewRef(names);
+        Py_XDECREF(result);
+        Py_XDECREF(names);
+    }
+    result = st->known_functions == NULL ? NULL : PyDict_GetItemString(st->known_functions, name);
+    if (result == NULL)
+        PyErr_Clear();
+    return result;
+}
+
 static int
-is_ordinary(State *st, PyTypeObject *type)
+same_attribute(PyObject *one, PyObject *other, PyObject *name)
+{
+    PyObject *of_one = PyObject_GetAttr(one, name), *of_other = PyObject_GetAttr(other, name);
+    int same = of_one != NULL && of_other != NULL && PyObject_RichCompareBool(of_one, of_other, Py_EQ) > 0;
+
+    Py_XDECREF(of_one);
+    Py_XDECREF(of_other);
+    return same;
+}
+
+static int
+same_cells(PyObject *one, PyObject *other)
+{
+    Py_ssize_t i;
+
+    if (one == NULL || other == NULL)
+        return one == other;
+    for (i = 0; i < PyTuple_GET_SIZE(other); i++) {
+        if (PyCell_GET(PyTuple_GET_ITEM(one, i)) != PyCell_GET(PyTuple_GET_ITEM(other, i)))
+            return 0;
+    }
+    return 1;
+}
+
+/* Does this function do what the known one of that name does?  Any trouble counts as no. */
+static int
+is_known_function(State *st, PyObject *function, const char *name)
+{
+    PyObject *known, *code, *known_code;
+    int same;
+
+    if (function == NULL || !PyFunction_Check(function))
+        return 0;
+    known = known_function(st, name);
+    if (known == NULL)
+        return 0;
+    code = PyFunction_GET_CODE(function);
+    known_code = PyFunction_GET_CODE(known);
+    same = same_attribute(code, known_code, st->s_co_argcount) && same_attribute(code, known_code, st->s_co_code)
+        && same_attribute(code, known_code, st->s_co_names) && same_attribute(code, known_code, st->s_co_freevars)
+        && same_cells(PyFunction_GET_CLOSURE(function), PyFunction_GET_CLOSURE(known));
+    PyErr_Clear();
+    return same;
+}
+
+/* ---- what a type is ---- */
+
+/* Does the class, asked for an attribute, look where every class does? */
+static int
+has_plain_metaclass(State *st, PyTypeObject *type)
+{
+    PyTypeObject *meta = Py_TYPE(type);
+
+    return meta == &PyType_Type || (_PyType_Lookup(meta, st->s___getattribute__) == st->type_getattribute
+                                    && _PyType_Lookup(meta, st->s___reduce__) == st->object_reduce);
+}
+
+/* Are a tuple subclass's items what tuple(self) gives? */
+static int
+iterates_as_tuple(PyTypeObject *type)
+{
+    return PyType_HasFeature(type, Py_TPFLAGS_TUPLE_SUBCLASS) && type->tp_iter == PyTuple_Type.tp_iter
+        && type->tp_as_sequence != NULL && type->tp_as_sequence->sq_length == PyTuple_Type.tp_as_sequence->sq_length;
+}
+
+/* What an instance of the type is asked for beyond what object has, as enum asks; -1 if only it can say. */
+static int
+what_it_asks(State *st, PyTypeObject *type)
+{
+    PyObject *reduce_ex = _PyType_Lookup(type, st->s___reduce_ex__), *newargs;
+    int asks = 0;
+
+    if (reduce_ex != st->object_reduce_ex)
+        return has_plain_metaclass(st, type) && is_known_function(st, reduce_ex, "enum") ? ASKS_VALUE : -1;
+    if (_PyType_Lookup(type, st->s___reduce__) != st->object_reduce)
+        return has_plain_metaclass(st, type) ? ASKS_REDUCE : -1;
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || type->tp_new == NULL
+            || PyType_HasFeature(type, Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_TYPE_SUBCLASS)
+            || _PyType_Lookup(type, st->s___getnewargs_ex__) != NULL)
+        return -1;
+    newargs = _PyType_Lookup(type, st->s___getnewargs__);
+    if (newargs != NULL)
+        asks |= iterates_as_tuple(type) && is_known_function(st, newargs, "namedtuple") ? ASKS_ITEMS : ASKS_ARGUMENTS;
+    if (_PyType_Lookup(type, st->s___getstate__) != st->object_getstate)
+        asks |= ASKS_STATE;
+    return asks;
+}
+
+static enum type_form
+find_form_of_type(State *st, PyTypeObject *type, unsigned char *asks)
 {
     PyObject *dict;
+    int found;
 
-    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || type->tp_getattro != PyObject_GenericGetAttr)
-        return 0;
-    if (type->tp_itemsize != 0 || type->tp_new == NULL)
-        return 0;
-    if (PyType_HasFeature(type, Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_TYPE_SUBCLASS))
-        return 0;
-    if (_PyType_Lookup(type, st->s___reduce_ex__) != st->object_reduce_ex
-            || _PyType_Lookup(type, st->s___reduce__) != st->object_reduce
-            || _PyType_Lookup(type, st->s___getstate__) != st->object_getstate
-            || _PyType_Lookup(type, st->s___class__) != st->object_class
-            || _PyType_Lookup(type, st->s___getnewargs__) != NULL
-            || _PyType_Lookup(type, st->s___getnewargs_ex__) != NULL)
-        return 0;
+    if (type->tp_getattro != PyObject_GenericGetAttr || _PyType_Lookup(type, st->s___class__) != st->object_class)
+        return TYPE_GENERAL;
+    found = what_it_asks(st, type);
+    if (found < 0)
+        return TYPE_GENERAL;
+    *asks = (unsigned char)found;
+    if (found & (ASKS_REDUCE | ASKS_VALUE))
+        return TYPE_ASKED;
+    if (found & ASKS_STATE || (found != 0 && type->tp_dictoffset == 0))
+        return TYPE_CANDIDATE;
+    if (found != 0 || type->tp_itemsize != 0)
+        return TYPE_GENERAL;
     dict = _PyType_Lookup(type, st->s___dict__);
-    return type->tp_dictoffset == 0 ? dict == NULL : dict != NULL && Py_IS_TYPE(dict, &PyGetSetDescr_Type);
+    if (type->tp_dictoffset == 0 ? dict == NULL : dict != NULL && Py_IS_TYPE(dict, &PyGetSetDescr_Type))
+        return TYPE_CANDIDATE;
+    return TYPE_GENERAL;
 }
 
 /* Is it one of the datetime module's own types? */
@@ -59,16 +189,18 @@ find_type_info(State *st, PyTypeObject *type)
 {
     TypeInfo *info = type_info_place(st, type);
     enum type_form form;
+    unsigned char asks = 0;
 
     if (LIKELY(type_info_is_about(info, type)))
         return info;
     form = datetime_form(type);
     if (form == TYPE_UNKNOWN)
-        form = is_ordinary(st, type) ? TYPE_CANDIDATE : TYPE_GENERAL;
+        form = find_form_of_type(st, type, &asks);
     else
         (void)_PyType_Lookup(type, st->s___reduce__);
     info->type = type;
     info->form = (unsigned char)form;
+    info->asks = asks;
     info->version = P5_TypeVersion(type);   /* the look-ups have given it one */
     Py_CLEAR(info->slots);
     return info;
@@ -103,16 +235,28 @@ type_info_prove(State *st, TypeInfo *info, PyTypeObject *type, PyObject *value)
     if (!PyTuple_CheckExact(value) || PyTuple_GET_SIZE(value) < 2)
         return;
     args = PyTuple_GET_ITEM(value, 1);
-    if (!PyTuple_CheckExact(args) || PyTuple_GET_SIZE(args) != 1 || PyTuple_GET_ITEM(args, 0) != (PyObject *)type)
+    if (PyTuple_GET_ITEM(value, 0) != st->newobj || !PyTuple_CheckExact(args) || PyTuple_GET_SIZE(args) < 1
+            || PyTuple_GET_ITEM(args, 0) != (PyObject *)type)
+        return;
+    if (!(info->asks & (ASKS_ARGUMENTS | ASKS_ITEMS)) && PyTuple_GET_SIZE(args) != 1)
         return;
     for (i = 3; i < PyTuple_GET_SIZE(value); i++) {
         if (PyTuple_GET_ITEM(value, i) != Py_None)
             return;
     }
     /* copyreg leaves the names of the slots on the class */
+    if (info->asks & ASKS_STATE) {
+        info->form = TYPE_ASKED;
+        return;
+    }
     slots = PyDict_GetItemWithError(type->tp_dict, st->s___slotnames__);
     if (slots == NULL || !PyList_CheckExact(slots) || !slots_are_members(type, slots))
         return;
+    if (info->asks != 0) {
+        if (PyList_GET_SIZE(slots) == 0)
+            info->form = TYPE_ASKED;
+        return;
+    }
     info->slots = Py_NewRef(slots);
     info->form = TYPE_PLAIN;
 }

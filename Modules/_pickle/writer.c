@@ -2,6 +2,8 @@
 
    A pickle gathers in one contiguous buffer.  It starts inside the struct and moves to a bytes object when it outgrows
    that; the bytes object doubles by realloc, so that dumps ends by cutting it to size and returning it, without a copy.
+   Programs tend to dump alike things again and again, so on its way it stops at the size of the last pickle: memory of
+   just that size was freed not long ago, and malloc has it at hand, where more would be fresh pages from the system.
 
    Frames (protocol 4 on) are laid while writing: opening one leaves FRAME_HEADER_SIZE bytes free, closing it fills them
    in.  A frame is closed at the first boundary between objects past FRAME_SIZE_TARGET bytes, and around each body of
@@ -16,10 +18,16 @@
 
 #define NO_LIMIT UINTPTR_MAX
 
+enum {
+    EXPECTED_REACH = 16,    /* how many times larger the buffer may become because the last pickle was */
+    ROOM_TO_SPARE = 64      /* bytes that may be reserved beyond the end of a pickle, and stay with its bytes object */
+};
+
 ROOM void
 writer_init(Writer *w)
 {
     w->bytes = NULL;
+    w->expected = 0;
     w->write = NULL;
     w->framing = 0;
     w->start = w->next = w->small;
@@ -149,10 +157,10 @@ writer_grow(Writer *w, size_t more)
     }
     if (more / 4 > used)
         capacity = used + more + 1024;   /* one large object: most of the pickle, and maybe the last of it */
+    else if (w->expected >= used + more && w->expected / EXPECTED_REACH <= used + more)
+        capacity = w->expected + ROOM_TO_SPARE;
     else
-        capacity *= 2;
-    if (capacity < 4096)
-        capacity = 4096;
+        capacity = capacity < 2048 ? 4096 : capacity * 2;
     if (capacity > (size_t)PY_SSIZE_T_MAX / 2 || capacity < used + more)
         capacity = used + more;
     return move_buffer(w, capacity);
@@ -251,18 +259,20 @@ writer_put_large(Writer *w, const unsigned char *header, size_t header_size, con
 ROOM int
 writer_put_large_text(Writer *w, const unsigned char *header, size_t header_size, PyObject *text, size_t size)
 {
-    Py_ssize_t from, to, length = PyUnicode_GET_LENGTH(text);
-    int kind = (int)PyUnicode_KIND(text), ascii = PyUnicode_IS_ASCII(text);
-    Py_ssize_t piece = ascii ? TEXT_PIECE : TEXT_PIECE / utf8_most(kind);
+    Py_ssize_t from, to, length, known_size;
+    const char *known = P5_KnownUTF8(text, &known_size);
+    int kind = (int)PyUnicode_KIND(text);
+    Py_ssize_t piece = known != NULL ? TEXT_PIECE : TEXT_PIECE / utf8_most(kind);
 
     if (begin_large(w, header, header_size) < 0)
         return -1;
     if (w->write == NULL && writer_reserve(w, size) < 0)
         return -1;
+    length = known != NULL ? known_size : PyUnicode_GET_LENGTH(text);
     for (from = 0; from < length; from = to) {
         to = length - from > piece ? from + piece : length;
-        if (ascii) {
-            if (put_bytes(w, (const char *)PyUnicode_DATA(text) + from, (size_t)(to - from)) < 0)
+        if (known != NULL) {
+            if (put_bytes(w, known + from, (size_t)(to - from)) < 0)
                 return -1;
         }
         else {
@@ -286,7 +296,12 @@ writer_finish_bytes(Writer *w)
     size = w->next - w->start;
     if (w->bytes == NULL)
         return PyBytes_FromStringAndSize((char *)w->start, size);
-    (void)_PyBytes_Resize(&w->bytes, size);
+    if (size < 1024 || w->end - w->next > ROOM_TO_SPARE)
+        (void)_PyBytes_Resize(&w->bytes, size);
+    else {
+        Py_SET_SIZE(w->bytes, size);
+        PyBytes_AS_STRING(w->bytes)[size] = '\0';
+    }
     result = w->bytes;
     w->bytes = NULL;
     writer_clear(w);

@@ -22,6 +22,7 @@ typedef struct {
     int watched;                  /* limit is 0 */
     unsigned char *frame;         /* header of the open frame, or NULL */
     PyObject *bytes;              /* owns the buffer; NULL while it is `small` */
+    size_t expected;              /* the size that a pickle in memory may well reach: that of the last one; or 0 */
     PyObject *write;              /* the file's write method; NULL when the pickle stays in memory */
     int framing;                  /* frames are being written (protocol 4 on) */
     unsigned char small[WRITER_SMALL];
