@@ -43,6 +43,10 @@ memo_clear(Memo *memo)
     Py_ssize_t i, used = memo->used;
     size_t foreign;
 
+    if (used == 0 && memo->index == NULL && memo->numbers == NULL && objects == memo->small) {
+        memo->foreign++;
+        return;
+    }
     /* Letting an object go can run code that looks at this memo: empty it first. */
     if (objects == memo->small) {
         memcpy(small, memo->small, (size_t)used * sizeof(PyObject *));

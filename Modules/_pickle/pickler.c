@@ -37,7 +37,10 @@ set_protocol(Pickler *p, PyObject *protocol, PyObject *fix_imports, PyObject *bu
     long value = P5_DEFAULT_PROTOCOL;
     PyObject *index = NULL;
 
-    if (protocol != NULL && protocol != Py_None) {
+    if (protocol != NULL && PyLong_CheckExact(protocol) && P5_LONG_NDIGITS(protocol) <= 1
+            && (P5_LONG_SIGN(protocol) == 0 || (P5_LONG_SIGN(protocol) > 0 && P5_LONG_DIGIT(protocol, 0) <= HIGHEST_PROTOCOL)))
+        value = P5_LONG_SIGN(protocol) == 0 ? 0 : (long)P5_LONG_DIGIT(protocol, 0);
+    else if (protocol != NULL && protocol != Py_None) {
         index = PyNumber_Index(protocol);
         if (index == NULL)
             return -1;

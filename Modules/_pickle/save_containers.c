@@ -4,6 +4,10 @@
    loop that can stop anywhere: it returns when save() has pushed a walk for a child, and is called again when that one
    is done, with `in_child` set; then it jumps to where the child ended.
 
+   A container of at most one batch is begun without a walk, and if all in it are atoms it is done without one: most lists,
+   tuples and dicts are such leaves.  No foreign code runs in there.  At the first child that is no atom, the walk for the
+   rest is pushed and starts in the middle of the batch (`open`).
+
    Batches: up to BATCH_SIZE items between MARK and APPENDS, SETITEMS or ADDITEMS; a batch of one list or dict item goes
    without MARK, as APPEND or SETITEM.  Protocol 0 writes every item by itself, from the container's own iterator
    (save_items.c), which shows when the container changes in the middle. */
@@ -62,30 +66,56 @@ leave_container(Pickler *p)
     return result;
 }
 
-/* Write the opcode for a new list or dict, number it, and push the walk over its items unless it has none. */
-static ALWAYS_INLINE enum saved
-open_container(Pickler *p, PyObject *obj, int unique, enum opcode empty, enum opcode text, enum walk_kind kind,
-               Py_ssize_t size)
+/* Write the opcode for a new list or dict, and number it. */
+static ALWAYS_INLINE int
+open_container(Pickler *p, PyObject *obj, int unique, enum opcode empty, enum opcode text)
 {
-    Walk *walk;
-
     if (UNLIKELY(p->fast) && fast_enter(p, obj) < 0)
-        return SAVE_ERROR;
+        return -1;
     if (LIKELY(p->bin)) {
         if (UNLIKELY(put_op(&p->out, empty) < 0))
-            return SAVE_ERROR;
+            return -1;
     }
     else if (put_op(&p->out, OP_MARK) < 0 || put_op(&p->out, text) < 0)
+        return -1;
+    return memoize(p, obj, unique);
+}
+
+/* May the `size` items of a container be begun without a walk?  1, and their MARK is written; 0; -1 on error. */
+static ALWAYS_INLINE int
+begin_leaf(Pickler *p, Py_ssize_t size)
+{
+    if (UNLIKELY(size > BATCH_SIZE || p->countdown <= size))
+        return 0;
+    p->countdown -= size;
+    return size <= 1 ? 1 : put_op(&p->out, OP_MARK) < 0 ? -1 : 1;
+}
+
+/* The end of a container that had no walk: the opcode for its items, if it has any. */
+static ALWAYS_INLINE enum saved
+end_leaf(Pickler *p, PyObject *obj, Py_ssize_t size, enum opcode one, enum opcode many)
+{
+    if (size != 0 && UNLIKELY(put_op(&p->out, size == 1 ? one : many) < 0))
         return SAVE_ERROR;
-    if (UNLIKELY(memoize(p, obj, unique) < 0))
-        return SAVE_ERROR;
-    if (size == 0)
-        return UNLIKELY(p->fast) && fast_leave(p, obj) < 0 ? SAVE_ERROR : SAVED;
-    walk = walks_push(&p->walks, kind, obj);
+    return UNLIKELY(p->fast) && fast_leave(p, obj) < 0 ? SAVE_ERROR : SAVED;
+}
+
+/* Push the walk over the items of a container, of which `left` are not written yet, in the batch that begin_leaf began or
+   in none. */
+static ALWAYS_INLINE Walk *
+push_container(Pickler *p, PyObject *obj, enum walk_kind kind, Py_ssize_t size, Py_ssize_t left, int open)
+{
+    Walk *walk = walks_push(&p->walks, kind, obj);
+
     if (UNLIKELY(walk == NULL))
-        return SAVE_ERROR;
-    walk->size = walk->left = size;
-    return SAVE_PUSHED;
+        return NULL;
+    walk->size = size;
+    walk->left = left;
+    walk->open = (unsigned char)open;
+    walk->single = size == 1;
+    if (open)
+        walk->batch = walk->single ? 1 : (int)(BATCH_SIZE - (size - left));
+    return walk;
 }
 
 /* A list or dict in protocol 0: its items come from its own iterator. */
@@ -100,12 +130,11 @@ open_text_container(Pickler *p, PyObject *obj, enum opcode text, enum walk_kind 
     items = kind == WALK_DICT_ITEMS ? PyObject_CallMethod(obj, "items", NULL) : Py_NewRef(obj);
     if (items != NULL)
         iterator = PyObject_GetIter(items);
-    if (iterator != NULL)
-        result = open_container(p, obj, 0, text, text, kind, 1);
-    if (result == SAVE_PUSHED) {
+    if (iterator != NULL && open_container(p, obj, 0, text, text) == 0 && walks_push(&p->walks, kind, obj) != NULL) {
         p->walks.top->aux = iterator;
         p->walks.top->stage = ITEMS_OF_CONTAINER;
         iterator = NULL;
+        result = SAVE_PUSHED;
     }
     Py_XDECREF(iterator);
     Py_XDECREF(items);
@@ -118,9 +147,33 @@ open_text_container(Pickler *p, PyObject *obj, enum opcode text, enum walk_kind 
 ROOM enum saved
 save_list(Pickler *p, PyObject *obj, int unique)
 {
+    Py_ssize_t at = 0, size;
+    PyObject *item;
+    int open, written = 0;
+    Walk *walk;
+
     if (UNLIKELY(!p->bin))
         return open_text_container(p, obj, OP_LIST, WALK_LIST_ITEMS);
-    return open_container(p, obj, unique, OP_EMPTY_LIST, OP_LIST, WALK_LIST, PyList_GET_SIZE(obj));
+    if (UNLIKELY(open_container(p, obj, unique, OP_EMPTY_LIST, OP_LIST) < 0))
+        return SAVE_ERROR;
+    size = PyList_GET_SIZE(obj);
+    open = begin_leaf(p, size);
+    if (UNLIKELY(open < 0))
+        return SAVE_ERROR;
+    for (; at < size && open && is_quiet(p); at++) {
+        item = PyList_GET_ITEM(obj, at);
+        written = save_atom(p, item, P5_IS_UNIQUE(item));
+        if (written <= 0)
+            break;
+    }
+    if (at == size)
+        return end_leaf(p, obj, size, OP_APPEND, OP_APPENDS);
+    walk = push_container(p, obj, WALK_LIST, size, size - at, open);
+    if (UNLIKELY(walk == NULL))
+        return SAVE_ERROR;
+    walk->at = at;
+    walk->in_child = written < 0;
+    return written < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
 
 static int COLD
@@ -168,12 +221,15 @@ step_list(Pickler *p)
 
     if (walk->in_child)
         goto child_done;
+    if (walk->open)
+        goto in_batch;
     while (walk->at < walk->size) {
         walk->left = walk->size - walk->at;
         if (UNLIKELY(open_batch(p, walk) < 0))
             return -1;
         if (UNLIKELY(PyList_GET_SIZE(list) != walk->size))
             return list_changed();
+in_batch:
         for (;;) {
             if (save_list_atoms(p, walk) < 0) {
                 walk->in_child = 1;
@@ -204,24 +260,23 @@ child_done:
 
 /* ---- dict ---- */
 
-ROOM enum saved
-save_dict(Pickler *p, PyObject *obj, int unique)
-{
-    if (UNLIKELY(!p->bin))
-        return open_text_container(p, obj, OP_DICT, WALK_DICT_ITEMS);
-    return open_container(p, obj, unique, OP_EMPTY_DICT, OP_DICT, WALK_DICT, PyDict_GET_SIZE(obj));
-}
-
 enum dict_stage { DICT_KEY = 1, DICT_VALUE };
 
-/* Write a pair that runs no foreign code: short str keys and atoms.  1 if the pair is written, 0 if the key is and the
-   value waits, -1 on error. */
-static ALWAYS_INLINE int
-save_quiet_pair(Pickler *p, PyObject *key, PyObject *value, int key_unique)
+/* What is written of a pair. */
+enum pair { PAIR_ERROR = -1, PAIR_NOTHING, PAIR_KEY, PAIR_WHOLE };
+
+/* Write of a pair what is atoms. */
+static ALWAYS_INLINE enum pair
+save_pair_atoms(Pickler *p, PyObject *dict, PyObject *key, PyObject *value)
 {
-    if (UNLIKELY(save_any_str(p, key, key_unique) < 0))
-        return -1;
-    return LIKELY(is_quiet(p)) ? save_atom(p, value, P5_IS_UNIQUE(value)) : 0;
+    int written = save_atom(p, key, P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict));
+
+    if (UNLIKELY(written <= 0))
+        return written < 0 ? PAIR_ERROR : PAIR_NOTHING;
+    if (UNLIKELY(!is_quiet(p)))
+        return PAIR_KEY;
+    written = save_atom(p, value, P5_IS_UNIQUE(value));
+    return LIKELY(written > 0) ? PAIR_WHOLE : written < 0 ? PAIR_ERROR : PAIR_KEY;
 }
 
 /* Hold a pair while foreign code may run. */
@@ -233,34 +288,73 @@ hold_pair(Walk *walk, PyObject *key, PyObject *value)
     walk->aux = Py_NewRef(value);
 }
 
+ROOM enum saved
+save_dict(Pickler *p, PyObject *obj, int unique)
+{
+    Py_ssize_t size, left, at = 0, before = 0;
+    PyObject *key = NULL, *value = NULL;
+    enum pair pair = PAIR_NOTHING;
+    Walk *walk;
+    int open;
+
+    if (UNLIKELY(!p->bin))
+        return open_text_container(p, obj, OP_DICT, WALK_DICT_ITEMS);
+    if (UNLIKELY(open_container(p, obj, unique, OP_EMPTY_DICT, OP_DICT) < 0))
+        return SAVE_ERROR;
+    size = left = PyDict_GET_SIZE(obj);
+    open = begin_leaf(p, size);
+    if (UNLIKELY(open < 0))
+        return SAVE_ERROR;
+    for (; left > 0 && open && is_quiet(p) && PyDict_Next(obj, &at, &key, &value); left--, before = at) {
+        pair = save_pair_atoms(p, obj, key, value);
+        if (pair != PAIR_WHOLE)
+            break;
+    }
+    if (left == 0)
+        return end_leaf(p, obj, size, OP_SETITEM, OP_SETITEMS);
+    walk = push_container(p, obj, WALK_DICT, size, left, open);
+    if (UNLIKELY(walk == NULL))
+        return SAVE_ERROR;
+    walk->at = before;
+    if (pair == PAIR_KEY || pair == PAIR_ERROR) {
+        hold_pair(walk, key, value);
+        walk->at = at;
+        walk->stage = DICT_KEY;
+        walk->in_child = pair == PAIR_ERROR;
+    }
+    return pair == PAIR_ERROR ? SAVE_ERROR : SAVE_PUSHED;
+}
+
 ROOM int
 step_dict(Pickler *p)
 {
     Walk *walk = p->walks.top;
     PyObject *dict = walk->obj, *key = NULL, *value = NULL;
-    int key_unique, written;
+    enum pair pair;
+    int key_unique;
     enum saved saved;
 
     if (walk->stage == DICT_KEY)
         goto key_done;
     if (walk->stage == DICT_VALUE)
         goto value_done;
+    if (walk->open)
+        goto in_batch;
     while (walk->left > 0) {
         if (UNLIKELY(open_batch(p, walk) < 0))
             return -1;
+in_batch:
         for (; walk->batch > 0 && PyDict_Next(dict, &walk->at, &key, &value); walk->batch--, walk->left--) {
+            pair = LIKELY(is_quiet(p)) ? save_pair_atoms(p, dict, key, value) : PAIR_NOTHING;
+            if (LIKELY(pair == PAIR_WHOLE))
+                continue;
             key_unique = P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict);
-            if (LIKELY(is_quiet(p) && is_short_str(key))) {
-                written = save_quiet_pair(p, key, value, key_unique);
-                if (LIKELY(written > 0))
-                    continue;
-                hold_pair(walk, key, value);
+            hold_pair(walk, key, value);
+            if (UNLIKELY(pair == PAIR_ERROR)) {
                 walk->in_child = 1;
-                if (UNLIKELY(written < 0))
-                    return -1;
+                return -1;
             }
-            else {
-                hold_pair(walk, key, value);
+            if (pair == PAIR_NOTHING) {
                 walk->stage = DICT_KEY;
                 saved = save(p, key, key_unique);
                 if (saved != SAVED)
@@ -294,10 +388,25 @@ value_done:
 
 /* ---- tuple ---- */
 
+/* Write the opcode that makes a tuple of items that are written, and number it. */
+static ALWAYS_INLINE int
+put_tuple(Pickler *p, PyObject *obj, Py_ssize_t size, int unique)
+{
+    enum opcode op = OP_TUPLE;
+
+    if (size <= 3 && p->protocol >= 2)
+        op = size == 1 ? OP_TUPLE1 : size == 2 ? OP_TUPLE2 : OP_TUPLE3;
+    if (UNLIKELY(put_op(&p->out, op) < 0))
+        return -1;
+    return memoize(p, obj, unique);
+}
+
 ROOM enum saved
 save_tuple(Pickler *p, PyObject *obj, int unique)
 {
-    Py_ssize_t size = PyTuple_GET_SIZE(obj);
+    Py_ssize_t size = PyTuple_GET_SIZE(obj), at;
+    PyObject *item;
+    int written = 0;
     Walk *walk;
 
     if (size == 0) {
@@ -309,12 +418,23 @@ save_tuple(Pickler *p, PyObject *obj, int unique)
         if (UNLIKELY(put_op(&p->out, OP_MARK) < 0))
             return SAVE_ERROR;
     }
+    p->tuple_visits++;
+    for (at = 0; at < size && size <= BATCH_SIZE && is_quiet(p); at++) {
+        item = PyTuple_GET_ITEM(obj, at);
+        written = save_atom(p, item, P5_IS_UNIQUE(item) && unique);
+        if (written <= 0)
+            break;
+    }
+    if (at == size)
+        return put_tuple(p, obj, size, unique) < 0 ? SAVE_ERROR : SAVED;
     walk = walks_push(&p->walks, WALK_TUPLE, obj);
     if (UNLIKELY(walk == NULL))
         return SAVE_ERROR;
     walk->unique = (unsigned char)unique;
-    walk->size = (Py_ssize_t)++p->tuple_visits;
-    return SAVE_PUSHED;
+    walk->size = (Py_ssize_t)p->tuple_visits;
+    walk->at = at;
+    walk->in_child = written < 0;
+    return written < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
 
 /* The tuple's items are on the unpickler's stack: drop them, and fetch the tuple that the cycle made. */
@@ -342,20 +462,13 @@ drop_tuple_items(Pickler *p, const Walk *walk, Py_ssize_t position)
 static ALWAYS_INLINE int
 close_tuple(Pickler *p, Walk *walk)
 {
-    Py_ssize_t size = PyTuple_GET_SIZE(walk->obj);
     Py_ssize_t position;
-    enum opcode op = OP_TUPLE;
     int known = late_owner_known(p, walk->obj, p->tuple_visits, walk->size, &position), result;
 
     if (UNLIKELY(known != 0))
         result = known < 0 ? -1 : drop_tuple_items(p, walk, position);
-    else {
-        if (size <= 3 && p->protocol >= 2)
-            op = size == 1 ? OP_TUPLE1 : size == 2 ? OP_TUPLE2 : OP_TUPLE3;
-        result = put_op(&p->out, op);
-        if (LIKELY(result == 0))
-            result = memoize(p, walk->obj, walk->unique);
-    }
+    else
+        result = put_tuple(p, walk->obj, PyTuple_GET_SIZE(walk->obj), walk->unique);
     if (LIKELY(result == 0))
         walks_pop(&p->walks);
     return result;

@@ -32,6 +32,14 @@ save_get(Pickler *p, Py_ssize_t position)
         w->next += 2;
         return 0;
     }
+    if (LIKELY((uint64_t)position <= UINT32_MAX && p->bin && p->memo.numbers == NULL)) {
+        if (UNLIKELY(writer_reserve(w, 5) < 0))
+            return -1;
+        w->next[0] = OP_LONG_BINGET;
+        put_u32le(w->next + 1, (uint32_t)position);
+        w->next += 5;
+        return 0;
+    }
     return save_long_get(p, position);
 }
 

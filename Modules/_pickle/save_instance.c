@@ -90,6 +90,7 @@ static enum saved
 begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, PyObject *dict, PyObject *slots)
 {
     Walk *walk;
+    enum saved saved;
 
     if (save_get(p, class_position) < 0 || writer_reserve(&p->out, 2) < 0)
         return SAVE_ERROR;
@@ -106,7 +107,12 @@ begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position,
     walk->in_child = 1;
     if (dict == NULL)
         return put_op(&p->out, OP_NONE) < 0 ? SAVE_ERROR : SAVE_PUSHED;
-    return save(p, dict, only_ours_besides(dict)) < 0 ? SAVE_ERROR : SAVE_PUSHED;
+    saved = save(p, dict, only_ours_besides(dict));
+    if (saved != SAVED || slots != NULL)
+        return saved == SAVE_ERROR ? SAVE_ERROR : SAVE_PUSHED;
+    /* the dict was a leaf: nothing is left to do but BUILD */
+    walks_pop(&p->walks);
+    return (enum saved)put_op(&p->out, OP_BUILD);
 }
 
 /* What an instance that is plain by its type has in its dict and slots: NULL where nothing.  1, or 0 where the dict is

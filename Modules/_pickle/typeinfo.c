@@ -14,7 +14,8 @@
    copyreg refuses some types for their layout in memory; rather than know its rules, the first instance of a candidate is
    reduced the general way, and its reduce value is the proof.
 
-   A verdict stands as long as the type's version tag: any change of the type or of its bases gives it another one. */
+   A verdict stands as long as the type's version tag: any change of the type or of its bases gives it another one.  A type
+   without a tag (up to 3.7 those with a metaclass) is asked the general way. */
 #include "typeinfo.h"
 #include "datetime_types.h"
 
@@ -193,15 +194,14 @@ find_type_info(State *st, PyTypeObject *type)
 
     if (LIKELY(type_info_is_about(info, type)))
         return info;
-    form = datetime_form(type);
+    (void)_PyType_Lookup(type, st->s___reduce__);   /* gives it a version, if it can have one */
+    form = P5_TypeVersion(type) == 0 ? TYPE_GENERAL : datetime_form(type);
     if (form == TYPE_UNKNOWN)
         form = find_form_of_type(st, type, &asks);
-    else
-        (void)_PyType_Lookup(type, st->s___reduce__);
     info->type = type;
     info->form = (unsigned char)form;
     info->asks = asks;
-    info->version = P5_TypeVersion(type);   /* the look-ups have given it one */
+    info->version = P5_TypeVersion(type);
     Py_CLEAR(info->slots);
     return info;
 }

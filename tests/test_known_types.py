@@ -1,0 +1,275 @@
+"""Types that the engine knows enough of to ask their instances for less (typeinfo.c): what comes out is what asking gives.
+
+Each object is written several times in one pickle and before and after its class changes, so that a verdict that was kept
+meets what it does not fit.  Compared is with the same pickler where it must ask: with a reducer_override that declines.
+"""
+import collections
+import decimal
+import enum
+import fractions
+import io
+import uuid
+
+import pytest
+
+from implementations import ENGINE
+
+pytestmark = pytest.mark.skipif(ENGINE is None, reason='of the engine')
+
+Point = collections.namedtuple('Point', 'x y')
+Code = enum.Enum('Code', [('A', 'a'), ('B', ('tuple', 1)), ('C', 3)], module=__name__)
+Number = enum.IntEnum('Number', 'ONE TWO', module=__name__)
+Bits = enum.Flag('Bits', 'P Q', module=__name__)
+calls = []
+
+
+class PointWithDict(Point):
+    pass
+
+
+class Backwards(Point):
+    __slots__ = ()
+
+    def __iter__(self):
+        calls.append('iter')
+        return reversed([self[0], self[1]])
+
+
+class Longer(Point):
+    __slots__ = ()
+
+    def __len__(self):
+        calls.append('len')
+        return 7
+
+
+class Stateful(object):
+    def __init__(self, value):
+        self.value = value
+
+    def __getstate__(self):
+        calls.append('getstate')
+        return self.value
+
+    def __setstate__(self, state):
+        self.value = state
+
+
+class Kept(object):
+    """Its arguments are a tuple that something else holds as well."""
+
+    def __new__(cls, *args):
+        self = object.__new__(cls)
+        self.args = args
+        return self
+
+    def __getnewargs__(self):
+        calls.append('getnewargs')
+        return self.args
+
+    def __getstate__(self):
+        calls.append('getstate')
+        return {'args': self.args}
+
+
+class Reduced(object):
+    def __init__(self, value):
+        self.value = value
+
+    def __reduce__(self):
+        calls.append('reduce')
+        return Reduced, (self.value,)
+
+
+class Asking(ENGINE.Pickler if ENGINE else object):
+    def reducer_override(self, obj):
+        return NotImplemented
+
+
+def known_and_asked(obj, proto):
+    out = []
+    for each in (ENGINE.Pickler, Asking):
+        del calls[:]
+        file = io.BytesIO()
+        each(file, proto).dump(obj)
+        out.append((file.getvalue(), list(calls)))
+    return out
+
+
+def several(make):
+    shared = make(0)
+    return [shared, make(1), [make(2), shared], make(3)]
+
+
+EXAMPLES = {
+    'namedtuple': lambda n: Point(n, ['y', n]),
+    'namedtuple with dict': lambda n: PointWithDict(n, 'y'),
+    'namedtuple with its own iteration': lambda n: Backwards(n, 'y'),
+    'namedtuple with its own length': lambda n: Longer(n, 'y'),
+    'Enum': lambda n: list(Code)[n % 3],
+    'IntEnum': lambda n: list(Number)[n % 2],
+    'Flag': lambda n: list(Bits)[n % 2],
+    'Flag of two': lambda n: Bits.P | Bits.Q,
+    'state': Stateful,
+    'no state': lambda n: Stateful(None),
+    'state that is false': lambda n: Stateful(0),
+    'arguments kept': lambda n: Kept(n, 'two'),
+    'reduce': Reduced,
+    'UUID': lambda n: uuid.UUID(int=n),
+    'Decimal': lambda n: decimal.Decimal(n) / 8,
+    'Fraction': lambda n: fractions.Fraction(n, 7),
+    'deque': lambda n: collections.deque([n], maxlen=5),
+    'OrderedDict': lambda n: collections.OrderedDict(n=n),
+    'Counter': lambda n: collections.Counter('aab'),
+    'defaultdict': lambda n: collections.defaultdict(list, a=n),
+    'exception': lambda n: ValueError('text', n),
+    'range': lambda n: range(n),
+    'complex': lambda n: complex(n, 1),
+}
+
+
+@pytest.mark.parametrize('name', sorted(EXAMPLES))
+@pytest.mark.parametrize('protocol', range(2, 6))
+def test_the_same_as_when_asked(engine, name, protocol):
+    known, asked = known_and_asked(several(EXAMPLES[name]), protocol)
+    assert known == asked
+
+
+def test_what_a_namedtuple_holds_may_hold_it(engine):
+    inner = []
+    point = Point(1, inner)
+    inner.extend([point, Point(point, inner)])
+    for proto in range(2, 6):
+        known, asked = known_and_asked([point, inner, point], proto)
+        assert known == asked
+    back = engine.loads(known[0])
+    assert back[1][1].x is back[1][0] and back[0].y is back[1] and type(back[0]) is Point
+
+
+def test_kept_arguments_are_written_as_the_tuple_they_are(engine):
+    obj = Kept(1, 2)
+    args, back, _ = engine.loads(engine.dumps([obj.args, obj, Kept(3)], 4))
+    assert back.args is args
+
+
+@pytest.mark.parametrize('cls, method', [(Stateful, '__getstate__'), (Reduced, '__reduce__')])
+def test_the_objects_own_attribute_comes_first(engine, cls, method):
+    """__getstate__ and __reduce__ are looked up on the object, and so is __reduce_ex__ before them."""
+    plain, odd = cls(1), cls(2)
+    setattr(odd, method, lambda: (cls, ('shadow',)) if method == '__reduce__' else 'shadow')
+    both = [plain, odd, plain]
+    known, asked = known_and_asked(both, 4)
+    assert known == asked and b'shadow' in known[0]
+    del odd.__dict__[method]
+    odd.__reduce_ex__ = lambda protocol: (cls, ('other',))
+    known, asked = known_and_asked(both, 4)
+    assert known == asked and b'other' in known[0]
+
+
+def test_arguments_are_looked_up_on_the_type(engine):
+    odd = Kept(2)
+    odd.__getnewargs__ = lambda: ('shadow',)
+    assert b'shadow' not in engine.dumps([Kept(1), odd], 4)
+
+
+@pytest.mark.parametrize('wrong', [[1], None, 'text'])
+def test_arguments_that_are_no_tuple(engine, wrong):
+    first, second = Kept(1), Kept(2)
+    second.args = wrong
+    found = []
+    for each in (ENGINE.Pickler, Asking):
+        with pytest.raises(TypeError) as raised:
+            each(io.BytesIO(), 4).dump([first, first, Kept(3), second])
+        found.append((str(raised.value), getattr(raised.value, '__notes__', None)))
+    assert found[0] == found[1] and 'tuple' in found[0][0]
+
+
+def test_what_raises(engine):
+    class Error(Exception):
+        pass
+
+    obj = Stateful(3)
+
+    def raising(self):
+        raise Error
+
+    kept = Stateful.__getstate__
+    engine.dumps([obj, obj], 4)
+    Stateful.__getstate__ = raising
+    try:
+        with pytest.raises(Error):
+            engine.dumps([Stateful(1), obj], 4)
+    finally:
+        Stateful.__getstate__ = kept
+    assert engine.loads(engine.dumps(obj, 4)).value == 3
+
+
+def test_a_class_that_changes_is_asked_anew(engine):
+    members, points = list(Code), [Point(1, 2), Point(3, 4)]
+
+    def reduce_ex(self, proto):
+        calls.append('new')
+        return str, ('changed',)
+
+    for cls, objects, name, method in [(Code, members, '__reduce_ex__', reduce_ex),
+                                       (Point, points, '__getnewargs__', lambda self: calls.append('new') or (8, 9)),
+                                       (Point, points, '__reduce__', lambda self: calls.append('new') or (Point, (5, 6)))]:
+        before = engine.dumps(objects, 4)
+        kept = cls.__dict__.get(name)
+        setattr(cls, name, method)
+        try:
+            known, asked = known_and_asked(objects, 4)
+            assert known == asked and known[1] == ['new'] * len(objects)
+        finally:
+            if kept is None:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, kept)
+        assert engine.dumps(objects, 4) == before
+
+
+def test_a_class_that_changes_while_it_is_written(engine):
+    class Changing(object):
+        __slots__ = ()
+
+        def __getstate__(self):
+            calls.append('first')
+            Changing.__getstate__ = lambda self: calls.append('second')
+            return 'state'
+
+    globals()['Changing'] = Changing
+    Changing.__qualname__ = 'Changing'
+    first = Changing.__getstate__
+    try:
+        found = []
+        for each in (ENGINE.Pickler, Asking):
+            Changing.__getstate__ = first
+            engine.dumps(Point(1, 2), 4)
+            del calls[:]
+            file = io.BytesIO()
+            each(file, 4).dump([Changing(), Changing(), Changing()])
+            found.append((file.getvalue(), list(calls)))
+        assert found[0] == found[1] and found[0][1] == ['first', 'second', 'second']
+    finally:
+        del globals()['Changing']
+
+
+def test_an_enum_of_another_kind_is_asked(engine):
+    """A __reduce_ex__ that only looks like Enum's: other names, a free variable, a default."""
+    class Odd(object):
+        def __init__(self, value):
+            self._value_ = self._other_ = value
+
+        def __reduce_ex__(self, proto):
+            return self.__class__, (self._other_, )
+
+    globals()['Odd'] = Odd
+    Odd.__qualname__ = 'Odd'
+    try:
+        objects = [Odd(1), Odd(2)]
+        for each in objects:
+            each._other_ = 'other'
+        known, asked = known_and_asked(objects, 4)
+        assert known == asked and b'other' in known[0]
+    finally:
+        del globals()['Odd']
