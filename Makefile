@@ -35,17 +35,20 @@ help:
 
 ## venv          make the virtual environment of $(PYTHON), with what build and tests need
 venv: $(VENV)/.ready
-$(VENV)/.ready:
+$(VENV)/.ready: tests/requirements.txt
+	[ -e $@ ] || $(MAKE) $(VENV)/.new
+	$(PIP) --only-binary :all: -r tests/requirements.txt
+	@echo "numpy, where a wheel of it exists:"
+	-$(PIP) --only-binary :all: numpy
+	touch $@
+# An environment that never got ready is made from the start; one that is ready is topped up.
+.PHONY: $(VENV)/.new
+$(VENV)/.new:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	if $(PY) -c 'import sys; sys.exit(sys.version_info >= (3, 7))'; \
 	    then $(PIP) -U 'pip<22' 'setuptools<60' 'wheel<0.38'; \
 	    else $(PIP) -U pip setuptools wheel; fi
-	$(PIP) pytest
-	@echo "numpy and hypothesis, where wheels of them exist:"
-	-$(PIP) --only-binary :all: numpy
-	-$(PIP) --only-binary :all: hypothesis
-	touch $@
 
 ## build         build the engine in place, in pickle5/
 build: $(VENV)/.ready
