@@ -48,6 +48,7 @@ buffers = st.binary(max_size=300) | st.builds(lambda data, times: data * times, 
 steps = st.lists(st.tuples(st.integers(0, 19), st.lists(st.integers(0, 60), max_size=5), st.lists(atoms, max_size=3),
                            st.lists(hashable_atoms, max_size=3), buffers),
                  min_size=1, max_size=14)
+ESCAPED = set('\\\n\r\0\x1a')
 NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta']
 
 
@@ -170,6 +171,9 @@ def test_what_comes_back_has_the_same_shape(impl, recipe, proto):
         return  # None is no state, and below protocol 2 nothing that is false is
     if proto == 0 and any(value != value for step in recipe for value in step[2]):
         proto = 1  # the text 'nan' carries neither the sign nor the other bits of a NaN
+    if proto == 0 and impl.name == 'python' and any(ESCAPED.intersection(each) for step in recipe for each in step[2] + step[3]
+                                                    if isinstance(each, str)):
+        proto = 1  # up to 3.12 the _Pickler escapes a copy, and remembers that one
     assert_same_shape(nodes, impl.loads(impl.dumps(nodes, proto)))
 
 
