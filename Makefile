@@ -26,7 +26,7 @@ ifneq ($(CPYTHON),)
 export PICKLE5_REQUIRE_C ?= 1
 endif
 
-.PHONY: help venv build demo test test-asserts test-stdlib test-wider compatibility exchange test-all test-install sanitize valgrind \
+.PHONY: help venv build demo test test-asserts test-stdlib test-wider compatibility exchange test-one test-all test-install sanitize valgrind \
         test-hostile test-deep nomemory leaks threads interpreters fuzz fuzz-coverage \
         lint warnings rooms mingw stubs sdist clean bench bench-compare
 
@@ -35,17 +35,20 @@ help:
 
 ## venv          make the virtual environment of $(PYTHON), with what build and tests need
 venv: $(VENV)/.ready
-$(VENV)/.ready:
+$(VENV)/.ready: tests/requirements.txt
+	[ -e $@ ] || $(MAKE) $(VENV)/.new
+	$(PIP) --only-binary :all: -r tests/requirements.txt
+	@echo "numpy, where a wheel of it exists:"
+	-$(PIP) --only-binary :all: numpy
+	touch $@
+# An environment that never got ready is made from the start; one that is ready is topped up.
+.PHONY: $(VENV)/.new
+$(VENV)/.new:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	if $(PY) -c 'import sys; sys.exit(sys.version_info >= (3, 7))'; \
 	    then $(PIP) -U 'pip<22' 'setuptools<60' 'wheel<0.38'; \
 	    else $(PIP) -U pip setuptools wheel; fi
-	$(PIP) pytest
-	@echo "numpy and hypothesis, where wheels of them exist:"
-	-$(PIP) --only-binary :all: numpy
-	-$(PIP) --only-binary :all: hypothesis
-	touch $@
 
 ## build         build the engine in place, in pickle5/
 build: $(VENV)/.ready
@@ -58,7 +61,8 @@ demo: build
 
 ## test          build, and run the tests
 test: build
-	$(RUN) -m pytest -q $(TESTS)
+	@mkdir -p build/suites
+	$(RUN) -m pytest -q $(TESTS) $(if $(filter file,$(origin TESTS)),--junitxml=build/suites/$(KEY).xml)
 
 ## test-asserts  the same with the engine's asserts on (and the plain engine built again after it)
 test-asserts:
@@ -73,20 +77,25 @@ test-wider: build
 	@mkdir -p build/suites
 	$(RUN) tests/stdlib_suite.py --json build/suites/$(KEY).json core wider
 
-## compatibility write docs/compatibility.md out of what test-wider left, for all interpreters that it was run with
+## compatibility write docs/compatibility.md out of what test, test-wider and exchange left in build/suites
 compatibility:
-	$(PYTHON) tests/write_compatibility.py build/suites/*.json
+	$(PYTHON) tests/write_compatibility.py build/suites
 
 ## exchange      each interpreter's pickle5 and pickle write the corpus, and read what the others wrote; see tests/exchange.py
 exchange:
-	$(PYTHON) tests/exchange.py $(EXCHANGE)
+	@mkdir -p build/suites
+	$(PYTHON) tests/exchange.py --json build/suites/exchange.json $(EXCHANGE)
 
 ## test-install  wheel, editable install, in-place build: the same names everywhere
 test-install: build
 	PICKLE5_TEST_INSTALL=1 $(RUN) -m pytest -q tests/test_package.py
 
-## test-all      all of the above
-test-all: test test-wider test-install test-asserts
+## test-one      all of this on $(PYTHON)
+test-one: test test-wider test-install test-asserts
+
+## test-all      test, test-wider, test-install and exchange on every interpreter there is, and docs/compatibility.md (see .ci/run)
+test-all:
+	PICKLE5_CI_ALL=1 .ci/run
 
 # --- the C source, checked without running it ------------------------------------------------
 

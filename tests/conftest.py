@@ -4,6 +4,8 @@ Markers choose the implementations a test runs against:
     @only('engine', 'stdlib')      these, where they are present
     @since((3, 14))                those whose level has the behaviour (see Implementation.has)
 """
+import gc
+
 import pytest
 
 import implementations
@@ -57,3 +59,13 @@ def impl(request):
 def engine(request):
     implementations.assert_is(request.param, 'engine')
     return request.param
+
+
+@pytest.fixture
+def collected():
+    """Says of a weak reference whether what it led to is gone, at the latest after a few collections."""
+    def is_collected(reference):
+        for _ in range(3):
+            gc.collect()
+        return reference() is None
+    return is_collected

@@ -165,7 +165,7 @@ def test_holds_and_releases_its_source(impl):
     source.append(1)
 
 
-def test_weak_references_and_cycles(impl):
+def test_weak_references_and_cycles(impl, collected):
     class Source(bytearray):
         pass
 
@@ -175,9 +175,7 @@ def test_weak_references_and_cycles(impl):
     assert gone() is buffer
     source.buffer = buffer
     del source, buffer
-    for _ in range(3):
-        gc.collect()
-    assert gone() is None
+    assert collected(gone)
 
 
 def test_is_final(impl):

@@ -299,8 +299,7 @@ def test_what_is_written_may_be_kept(impl):
     assert impl.loads(b''.join(bytes(chunk) for chunk in file.chunks)) == obj
 
 
-def test_reference_to_the_file_is_dropped(impl):
-    import gc
+def test_reference_to_the_file_is_dropped(impl, collected):
     import weakref
     file = type('File', (io.BytesIO,), {})(b'N.')
     gone = weakref.ref(file)
@@ -308,9 +307,7 @@ def test_reference_to_the_file_is_dropped(impl):
     pickler = impl.Pickler(file)
     unpickler.load()
     del unpickler, pickler, file
-    for _ in range(3):
-        gc.collect()
-    assert gone() is None
+    assert collected(gone)
 
 
 def test_text_files_are_refused(impl):

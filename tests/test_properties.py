@@ -13,11 +13,15 @@ import warnings
 
 import pytest
 
-hypothesis = pytest.importorskip('hypothesis')
+from implementations import ENGINE, ENGINE_REQUIRED, PYPY, STDLIB
+
+if 'CI' in os.environ or ENGINE_REQUIRED:
+    import hypothesis  # make installs it everywhere: not to have it would leave all of this out without a word
+else:
+    hypothesis = pytest.importorskip('hypothesis')
 
 import zoo  # noqa: E402
 from hypothesis import assume, given, settings, strategies as st  # noqa: E402
-from implementations import ENGINE, STDLIB  # noqa: E402
 from shape import assert_same_shape  # noqa: E402
 
 if sys.version_info >= (3, 8):
@@ -44,6 +48,7 @@ buffers = st.binary(max_size=300) | st.builds(lambda data, times: data * times, 
 steps = st.lists(st.tuples(st.integers(0, 19), st.lists(st.integers(0, 60), max_size=5), st.lists(atoms, max_size=3),
                            st.lists(hashable_atoms, max_size=3), buffers),
                  min_size=1, max_size=14)
+ESCAPED = set('\\\n\r\0\x1a')
 NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta']
 
 
@@ -148,24 +153,27 @@ def leads_back(nodes):
     return False
 
 
-def low(recipe):
-    """Protocols that can write it, as a function of the steps: slots need protocol 2."""
-    return 2 if any(step[0] in (6, 7, 11, 12, 13, 14) for step in recipe) else 0
+def made(recipe, proto):
+    """The graph, and that protocol or, where it cannot write it, a later one: slots need protocol 2."""
+    if proto < 2 and any(step[0] in (6, 7, 11, 12, 13, 14) for step in recipe):
+        proto += 2
+    return build(recipe), proto
 
 
 @each_implementation
 @few
 @given(steps, st.integers(0, 5))
 def test_what_comes_back_has_the_same_shape(impl, recipe, proto):
-    nodes = build(recipe)
-    if proto < low(recipe):
-        proto = 2 + proto
+    nodes, proto = made(recipe, proto)
     if leads_back(nodes) or impl.name == 'python' and sys.version_info[:2] == (3, 8):
         return  # the _Pickler of 3.8 gives a bytearray no memo number
     if any(type(node) is zoo.Stateful and (node.held is None or proto < 2 and not node.held) for node in nodes):
         return  # None is no state, and below protocol 2 nothing that is false is
     if proto == 0 and any(value != value for step in recipe for value in step[2]):
         proto = 1  # the text 'nan' carries neither the sign nor the other bits of a NaN
+    if proto == 0 and impl.name == 'python' and any(ESCAPED.intersection(each) for step in recipe for each in step[2] + step[3]
+                                                    if isinstance(each, str)):
+        proto = 1  # up to 3.12 the _Pickler escapes a copy, and remembers that one
     assert_same_shape(nodes, impl.loads(impl.dumps(nodes, proto)))
 
 
@@ -173,9 +181,7 @@ def test_what_comes_back_has_the_same_shape(impl, recipe, proto):
 @few
 @given(steps, st.integers(0, 5))
 def test_bytes_are_the_interpreters(recipe, proto):
-    nodes = build(recipe)
-    if proto < low(recipe):
-        proto = 2 + proto
+    nodes, proto = made(recipe, proto)
     if not STDLIB.has((3, 15)) and proto < 5 and any(type(node) is bytearray and len(node) == 1 for node in nodes):
         return  # corpus.ONE_BYTE
     ours, theirs = ending(ENGINE.dumps, nodes, proto), ending(STDLIB.dumps, nodes, proto)
@@ -186,9 +192,7 @@ def test_bytes_are_the_interpreters(recipe, proto):
 @few
 @given(steps, st.integers(0, 5))
 def test_one_pickler_writes_what_dumps_writes(recipe, proto):
-    nodes = build(recipe)
-    if proto < low(recipe):
-        proto = 2 + proto
+    nodes, proto = made(recipe, proto)
     out = io.BytesIO()
     first = ending(ENGINE.dumps, nodes, proto)
     second = ending(lambda obj, protocol: ENGINE.Pickler(out, protocol).dump(obj) or out.getvalue(), nodes, proto)
@@ -208,8 +212,8 @@ def test_one_pickler_writes_what_dumps_writes(recipe, proto):
 def test_buffers_in_and_out_of_band(impl, blocks, out_of_band, writable):
     sources = [bytearray(block) if writable else bytes(block) for block in blocks]
     views = [impl.PickleBuffer(source) for source in sources]
-    if impl.name == 'python' and any(len(block) < 2 for block in blocks):
-        return  # up to 3.13 it stumbles over two read-only buffers with one and the same bytes object in them
+    if impl.name == 'python' and (any(len(block) < 2 for block in blocks) or PYPY and not writable):
+        return  # up to 3.13 it stumbles over bytes that come twice from read-only buffers; PyPy's tobytes() does not copy
     graph, taken, choice = [views, views[:1], 'text'], [], iter(out_of_band * 2)
 
     def callback(buffer):
@@ -237,15 +241,32 @@ def ending(call, *args):
             return type(error)
 
 
+CLASSES = [(each, dict(vars(each))) for each in vars(zoo).values() if isinstance(each, type)]
+
+
+def restore_classes():
+    """Undo what a BUILD with a class under it did, which every later example would meet."""
+    for each, names in CLASSES:
+        now = dict(vars(each))
+        for name in set(now).difference(names, ['__slotnames__']):
+            delattr(each, name)
+        for name in names:
+            if now.get(name) is not names[name]:
+                setattr(each, name, names[name])
+
+
 def fingerprint(data, loads):
     """The value as the type of what was raised or a pickle of what came back."""
-    value = ending(loads, data)
-    if isinstance(value, type) and issubclass(value, BaseException):
-        return value
     try:
-        return ENGINE.dumps(value, 4)
-    except Exception as error:
-        return type(value), type(error)
+        value = ending(loads, data)
+        if isinstance(value, type) and issubclass(value, BaseException):
+            return value
+        try:
+            return ENGINE.dumps(value, 4)
+        except Exception as error:
+            return type(value), type(error)
+    finally:
+        restore_classes()
 
 
 ARGUMENTS = {
@@ -310,22 +331,13 @@ def damaged(draw):
         how = draw(st.integers(0, 3))
         if how == 0:
             data[place] = draw(st.integers(0, 255))
-        elif how == 1:
+        elif how == 1 and len(data) > 1:
             del data[place]
         elif how == 2:
             data.insert(place, draw(st.sampled_from(bytearray(b'(0123.Nt]}e)RbsuQhq\x94\x81\x95\x93'))))
-        elif how == 3 and len(data) > 1:
+        elif how == 3:
             del data[place + 1:]
     return bytes(data)
-
-
-# bytes-like objects of length zero: where one of them is the last thing in the data, the stdlib's loads() calls it truncated,
-# though nothing of it is missing, while its load() gives EOFError for the STOP that is missing, as the engine does for both
-EMPTY_AT_THE_END = (b'C\0', b'B\0\0\0\0', b'\x8e' + b'\0' * 8, b'\x96' + b'\0' * 8)
-
-
-def listed(data, found, expected):
-    return (found, expected) == (EOFError, pickle.UnpicklingError) and data.endswith(EMPTY_AT_THE_END)
 
 
 @pytest.mark.skipif(ENGINE is None or not STDLIB.has((3, 15)), reason='compared with the newest itself')
@@ -334,8 +346,7 @@ def listed(data, found, expected):
 def test_any_bytes_end_as_with_the_newest(data):
     # after a PUT the stdlib's engine gives MEMOIZE another number than the documentation and its Python half do
     assume(b'\x94' not in data or not set(b'pqr') & set(data))
-    expected, found = fingerprint(data, STDLIB.loads), fingerprint(data, ENGINE.loads)
-    assert found == expected or listed(data, found, expected)
+    assert fingerprint(data, ENGINE.loads) == fingerprint(data, STDLIB.loads)
     from_file = fingerprint(data, lambda data: ENGINE.load(io.BytesIO(data)))
     assert from_file == fingerprint(data, lambda data: STDLIB.load(io.BytesIO(data)))
 

@@ -25,6 +25,9 @@ def i4(number):
     return struct.pack('<i', number)
 
 
+FRAME = b'\x80\4\x95'
+
+
 class OldStyle:
     """Built by INST and OBJ, with arguments, and without any, when __init__ is not called."""
 
@@ -377,6 +380,23 @@ def test_end_of_data_is_named(impl):
         impl.loads(b'X\5\0\0\0ab')
 
 
+@only('engine', 'stdlib')
+@since((3, 8))
+@pytest.mark.parametrize('data', [b'C\0', b'B\0\0\0\0', b'\x8e' + q8(0), b'\x96' + q8(0), FRAME + q8(2) + b'C\0', FRAME + q8(1) + b'C\0'], ids=repr)
+def test_no_bytes_at_the_end(impl, data):
+    """In memory they count as truncated, but not in a file, and not those of Python 2."""
+    with pytest.raises(UnpicklingError, match='pickle data was truncated'):
+        impl.loads(data)
+    for file_type in (io.BytesIO, Small):
+        with pytest.raises(EOFError, match='Ran out of input'):
+            impl.load(file_type(data))
+    for text in (b'U\0', b'T\0\0\0\0'):
+        with pytest.raises(EOFError, match='Ran out of input'):
+            impl.loads(text, encoding='bytes')
+    assert impl.loads(data + b'.') in (b'', bytearray())
+    assert impl.loads(text + b'.', encoding='bytes') == b''
+
+
 STACK = [b'.', b'(.', b'0.', b'2.', b'(2.', b'a.', b'K\1a.', b'e.', b'(e.', b']K\1e.', b's.', b'K\1s.', b'K\1K\2s.', b'u.', b'(u.', b'}K\1u.',
          b'}(K\1u.', b'1.', b'l.', b't.', b'd.', b'(K\1d.', b'\x85.', b'K\1\x86.', b'K\1K\2\x87.', b'R.', b'czoo\nfunction\nR.', b'b.', b'K\1b.',
          b'o.', b'(o.', b'\x81.', b')\x81.', b'\x92.', b'\x93.', b'\x8c\1a\x93.', b'\x90.', b'(\x90.', b'\x91.', b'q\0.', b'p0\n.', b'r\0\0\0\0.', b'\x94.',
@@ -530,9 +550,6 @@ def test_stack_global_wants_strings(impl):
 
 
 # ---- frames
-
-FRAME = b'\x80\4\x95'
-
 
 @since((3, 13, 15), (3, 14, 7), (3, 15))
 @pytest.mark.parametrize('data', [

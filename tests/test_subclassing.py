@@ -73,7 +73,7 @@ def test_base_types_have_no_dict(impl):
 
 
 @pytest.mark.parametrize('kind', ['Pickler', 'Unpickler'])
-def test_cycles_are_collected(impl, kind):
+def test_cycles_are_collected(impl, kind, collected):
     class File(io.BytesIO):
         pass
 
@@ -84,13 +84,11 @@ def test_cycles_are_collected(impl, kind):
     obj.persistent_id = obj.persistent_load = lambda x, obj=obj: None
     gone = weakref.ref(file)
     del file, obj
-    for _ in range(3):
-        gc.collect()
-    assert gone() is None
+    assert collected(gone)
 
 
 @only('engine', 'python')
-def test_cycles_through_the_memo_are_collected(impl):
+def test_cycles_through_the_memo_are_collected(impl, collected):
     """A fault of CPython's engine: a memo that leads back to its Pickler was a leak."""
     class Item(object):
         pass
@@ -101,13 +99,11 @@ def test_cycles_through_the_memo_are_collected(impl):
     pickler.memo = {id(item): (0, item)}
     gone = weakref.ref(item)
     del item, pickler
-    for _ in range(3):
-        gc.collect()
-    assert gone() is None
+    assert collected(gone)
 
 
 @only('engine', 'python')
-def test_cycles_through_a_dumped_object_are_collected(impl):
+def test_cycles_through_a_dumped_object_are_collected(impl, collected):
     class Holder(zoo.Plain):
         def __reduce__(self):
             return zoo.rebuild, (self.items,)
@@ -118,9 +114,7 @@ def test_cycles_through_a_dumped_object_are_collected(impl):
     holder.items.append(pickler)
     gone = weakref.ref(holder)
     del holder, pickler
-    for _ in range(3):
-        gc.collect()
-    assert gone() is None
+    assert collected(gone)
 
 
 def test_what_was_dumped_is_kept_alive_by_the_memo_only(impl):

@@ -1,29 +1,83 @@
-"""Write docs/compatibility.md out of what stdlib_suite.py --json left: suites by interpreter, with what was run.
+"""Write docs/compatibility.md out of what the runs left in build/suites: tests by interpreter, with how many were run.
 
-usage: python tests/write_compatibility.py FILE.json...
+usage: python tests/write_compatibility.py FOLDER
+
+    FOLDER/KEY.json        stdlib_suite.py --json: CPython's own tests, on pickle5
+    FOLDER/KEY.xml         pytest --junitxml: pickle5's own tests
+    FOLDER/exchange.json   exchange.py --json: what each interpreter read
+
+KEY is the Makefile's: the interpreter's tag, its version, its platform, and whether it is a debug build.
 """
 import collections
+import glob
 import json
 import os
 import sys
+import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET = os.path.join(os.path.dirname(HERE), 'docs', 'compatibility.md')
 
-HEAD = '''# CPython's own tests, run on pickle5
+HEAD = '''# What was run where
 
-Written by `tests/write_compatibility.py` out of the runs of `tests/stdlib_suite.py`, which puts pickle5 in the place of
-`pickle`, `_pickle` and `pickletools` and runs the tests that are installed with each interpreter. Suites that are not about
-pickling as a whole contribute their tests whose name holds "pickl".
+Written by `tests/write_compatibility.py` out of the runs that `make test-all` makes, on Linux.
 
 Each cell says how many tests were run, and then how many of them failed (f) or were skipped (s), and how many were left out
-(x) and are not among those run. A dash: that interpreter has no such tests.
+(x) and are not among those run. A dash: that interpreter has no such tests installed, or none about pickling.
+
+'''
+
+OWN = '''## pickle5's own tests
+
+Each runs against every implementation that is there: the engine (CPython), the Python half, and the interpreter's own pickle as
+the reference. Skipped are mostly those of features that an interpreter does not have.
+
+'''
+
+SUITES = '''
+## CPython's own tests, run on pickle5
+
+`tests/stdlib_suite.py` puts pickle5 in the place of `pickle`, `_pickle` and `pickletools` and runs the tests that are
+installed with each interpreter. Suites that are not about pickling as a whole contribute their tests whose name holds "pickl".
+
+'''
+
+EXCHANGE = '''
+## Exchange
+
+`tests/exchange.py`: the pickle5 and the pickle of each of these interpreters write the corpus in every protocol they know; all of
+them read all of it, and what Python 2 wrote, and compare what they get with what was written.
 
 '''
 
 
-def release(report):
-    return tuple(int(part.rstrip('+abrc')) for part in report['python'].split('.')[:2])
+class Run(object):
+    """One interpreter, by its key."""
+
+    def __init__(self, key):
+        tag, version, platform = key.split('-', 2)
+        self.pypy = tag.startswith('pypy')
+        self.numbers = tuple(int(''.join(c for c in part if c.isdigit()) or 0) for part in version.split('.'))
+        self.order = self.pypy, self.numbers, platform
+        self.label = 'PyPy ' * self.pypy + version + ', 32 bits' * ('i386' in platform) + ', debug' * platform.endswith('-dbg')
+        self.suites = collections.OrderedDict()
+        self.own = None
+
+
+def read(folder):
+    runs = {}
+    for path in glob.glob(os.path.join(folder, '*-*.*')):
+        key, kind = os.path.splitext(os.path.basename(path))
+        run = runs.setdefault(key, Run(key))
+        if kind == '.json':
+            with open(path) as file:
+                run.suites = json.load(file, object_pairs_hook=collections.OrderedDict)['suites']
+        elif kind == '.xml':
+            suite = xml.etree.ElementTree.parse(path).getroot()
+            suite = suite if suite.tag == 'testsuite' else suite.find('testsuite')
+            tests, skipped, failures, errors = (int(suite.get(name)) for name in ('tests', 'skipped', 'failures', 'errors'))
+            run.own = {'run': tests - skipped, 'failed': [None] * (failures + errors), 'skipped': skipped, 'excluded': []}
+    return sorted(runs.values(), key=lambda run: run.order)
 
 
 def cell(facts):
@@ -38,33 +92,40 @@ def cell(facts):
                     ['%dx' % len(facts['excluded'])] * bool(facts['excluded']))
 
 
-def total(report):
-    done = [facts for facts in report['suites'].values() if 'run' in facts]
-    crashed = sum('crashed' in facts for facts in report['suites'].values())
+def total(run):
+    done = [facts for facts in run.suites.values() if 'run' in facts]
+    crashed = sum('crashed' in facts for facts in run.suites.values())
     numbers = {'run': sum(facts['run'] for facts in done), 'failed': [each for facts in done for each in facts['failed']],
                'skipped': sum(facts['skipped'] for facts in done), 'excluded': [each for facts in done for each in facts['excluded']]}
     return cell(numbers) + (', **%d crashed**' % crashed if crashed else '')
 
 
-def table(reports):
-    names = list(collections.OrderedDict((name, None) for report in reports[::-1] for name in report['suites']))
-    lines = ['| suite | ' + ' | '.join(report['python'] for report in reports) + ' |', '|---' * (len(reports) + 1) + '|']
-    for name in names:
-        lines.append('| %s | %s |' % (name, ' | '.join(cell(report['suites'].get(name)) for report in reports)))
-    lines.append('| **all** | %s |' % ' | '.join(total(report) for report in reports))
-    return '\n'.join(lines) + '\n'
+def table(head, rows):
+    lines = [head, ['---'] * len(head)] + rows
+    return '\n'.join('| %s |' % ' | '.join(line) for line in lines) + '\n'
 
 
-def exclusions(reports):
+def own_tests(runs):
+    return table(['interpreter', 'tests'], [[run.label, cell(run.own)] for run in runs if run.own])
+
+
+def suites(runs):
+    runs = [run for run in runs if any('run' in facts for facts in run.suites.values())]
+    names = list(collections.OrderedDict((name, None) for run in runs[::-1] for name in run.suites))
+    rows = [[name] + [cell(run.suites.get(name)) for run in runs] for name in names]
+    return table(['suite'] + [run.label for run in runs], rows + [['**all**'] + [total(run) for run in runs]])
+
+
+def exclusions(runs):
     """Each test that was left out, with where and why."""
     import stdlib_suite
     found = collections.OrderedDict()
-    for report in reports:
-        for facts in report['suites'].values():
+    for run in runs:
+        for facts in run.suites.values():
             for test in facts.get('excluded', ()):
-                reason = stdlib_suite.excluded(test, release(report)).reason
-                found.setdefault(reason, collections.OrderedDict()).setdefault(test, []).append('%d.%d' % release(report))
-    lines = ['', '## What is left out, and why', '', '`stdlib_suite.py --exclusions` sees that each of these does fail.', '']
+                reason = stdlib_suite.excluded(test, run.numbers[:2]).reason
+                found.setdefault(reason, collections.OrderedDict()).setdefault(test, []).append('%d.%d' % run.numbers[:2])
+    lines = ['', 'Left out (`stdlib_suite.py --exclusions` sees that each of them does fail):', '']
     for reason, tests in found.items():
         lines.append('- %s%s:' % (reason[0].upper(), reason[1:]))
         for test in tests:
@@ -72,18 +133,24 @@ def exclusions(reports):
     return '\n'.join(lines) + '\n'
 
 
-def main(paths):
-    reports = []
-    for path in paths:
-        with open(path) as file:
-            reports.append(json.load(file, object_pairs_hook=collections.OrderedDict))
-    reports.sort(key=release)
-    if not reports:
-        sys.exit(__doc__)
+def exchange(folder):
+    path = os.path.join(folder, 'exchange.json')
+    if not os.path.exists(path):
+        return ''
+    with open(path) as file:
+        readers = json.load(file, object_pairs_hook=collections.OrderedDict)
+    return EXCHANGE + table(['interpreter', 'pickles read', 'wrong'],
+                            [[name] + [str(number) for number in numbers] for name, numbers in readers.items()])
+
+
+def main(folder):
+    runs = read(folder)
+    if not runs:
+        sys.exit('nothing was left in %s: see the head of %s' % (folder, __file__))
     with open(TARGET, 'wb') as file:
-        file.write((HEAD + table(reports) + exclusions(reports)).encode('utf-8'))
-    print('%s: %d interpreters' % (os.path.relpath(TARGET), len(reports)))
+        file.write((HEAD + OWN + own_tests(runs) + SUITES + suites(runs) + exclusions(runs) + exchange(folder)).encode('utf-8'))
+    print('%s: %d interpreters' % (os.path.relpath(TARGET), len(runs)))
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

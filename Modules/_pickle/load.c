@@ -241,7 +241,7 @@ next:
         CALL(load_counted_unicode(u, 8));
         DISPATCH();
     OPCODE(SHORT_BINBYTES):
-        if (UNLIKELY(u->in.end - p < 1 || u->in.end - p - 1 < *p)) {
+        if (UNLIKELY(u->in.end - p < 2 || u->in.end - p - 1 <= *p)) {
             CALL(load_counted_bytes(u, 1));
             DISPATCH();
         }

@@ -245,7 +245,7 @@ load_counted_string(Unpickler *u, int width)
 
     if (size < 0)
         return -1;
-    if (u->encoding_kind == ENCODING_BYTES)
+    if (u->encoding_kind == ENCODING_BYTES && size > 0)
         value = reader_take_bytes(&u->in, size);
     else {
         if (reader_need(&u->in, size) < 0)

@@ -544,8 +544,9 @@ reader_frame(Reader *r, uint64_t n)
     return open_window(r, 1);
 }
 
-/* An argument of n bytes begins at pos.  1: it is at hand, 0: it must come from the file, at which nothing is peeked;
-   -1: there is not as much, or it straddles the frame. */
+/* The bytes of an object begin at pos, n of them.  1: they are at hand, 0: they must come from the file, at which nothing
+   is peeked; -1: there are not as many, or they straddle the frame.  In memory even no bytes must begin before its end,
+   as with the stdlib. */
 static int
 locate(Reader *r, Py_ssize_t n)
 {
@@ -553,7 +554,7 @@ locate(Reader *r, Py_ssize_t n)
 
     if (left >= 0)
         return left >= n ? 1 : straddles_frame(r);
-    if (r->data_end - r->pos >= n)
+    if (r->data_end - r->pos >= n && (r->read != NULL || r->pos < r->data_end))
         return 1;
     if (r->read == NULL)
         return reader_truncated(r);
