@@ -28,8 +28,8 @@ endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider compatibility exchange test-all test-install sanitize valgrind \
         test-hostile test-deep nomemory leaks threads interpreters fuzz fuzz-coverage \
-        lint warnings rooms mingw stubs clean bench bench-compare \
-        workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
+        lint warnings rooms mingw stubs stubs-all clean bench bench-compare \
+        docs linkcheck doctest new-user release-check workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
         sdist wheel-raw wheel-pure wheels wheels-again check-dist test-wheel test-pure test-wheels
 
 help:
@@ -198,13 +198,20 @@ fuzz-coverage: $(VENV)/.ready
 	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
 	    $(FUZZER)/corpus-$(TARGET) tests/fuzz/corpus/$(TARGET)
 
-## stubs         the type stubs agree with the package, as a wheel installs it (mypy's stubtest)
+## stubs         the type stubs: mypy --strict, and agree with the package as a wheel installs it (stubtest)
 stubs: $(VENV)/.ready
 	$(PIP) mypy
-	rm -rf build/stubs
-	$(PIP) --no-deps --target build/stubs .
-	cd build/stubs && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
+	rm -rf build/stubs-$(KEY)
+	$(PIP) --no-deps --target build/stubs-$(KEY) .
+	cd build/stubs-$(KEY) && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
 	    --mypy-config-file ../../pyproject.toml --allowlist ../../tests/stubs_allowlist.txt
+	cd build/stubs-$(KEY) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml \
+	    -m pickle5 -m pickle5.pickle -m pickle5.pickletools -m pickle5._pickle
+	cd build/stubs-$(KEY) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml ../../tests/typed.py
+
+## stubs-all     the same on each CPython from 3.9 on, the oldest that mypy runs on
+stubs-all:
+	PICKLE5_CI_NAMES="$(filter-out 3.6 3.7 3.8 i386 s390x python3.6 python3.7 python3.8,$(CPYTHONS))" .ci/run each make stubs
 
 # --- speed and memory ------------------------------------------------------------------------
 
@@ -298,6 +305,38 @@ test-pure:
 test-wheels:
 	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make test-wheel TRY="$(TRY)" DIST=$(DIST)
 	.ci/run each make test-pure TRY="$(TRY)" DIST=$(DIST)
+
+# --- documentation ---------------------------------------------------------------------------
+
+DOCS = $(VENV)-docs
+$(DOCS)/.ready: $(VENV)/.ready
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install -q furo myst-parser sphinx
+	touch $@
+
+SPHINX = $(DOCS)/bin/python -m sphinx -W --keep-going -q -d build/docs/doctrees
+## docs          the documentation, in build/docs/html; a warning is an error
+docs: build $(DOCS)/.ready
+	$(SPHINX) -b html docs build/docs/html
+
+## linkcheck     the links in it lead somewhere
+linkcheck: build $(DOCS)/.ready
+	$(SPHINX) -b linkcheck docs build/docs/links
+
+## doctest       the examples in README.md and docs/ run
+doctest: build
+	$(RUN) -m pytest -q tests/test_docs.py
+
+## new-user      from nothing but the README, on fresh roots of Debian stable and sid, and with PyPy (root; debootstrap)
+new-user:
+	.ci/new-user $(DIST)
+
+## release-check everything that can be shown here before a release; docs/releasing.md tells what cannot
+release-check:
+	$(MAKE) check-version workflows lint stubs-all
+	$(MAKE) wheels && $(MAKE) wheels-again test-wheels
+	$(MAKE) docs doctest linkcheck new-user
+	.ci/run
 
 # --- what workflows run ------------------------------------------------------------------------
 
