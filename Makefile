@@ -314,7 +314,7 @@ $(DOCS)/.ready: $(VENV)/.ready
 	$(DOCS)/bin/python -m pip install -q furo myst-parser sphinx
 	touch $@
 
-SPHINX = $(DOCS)/bin/python -m sphinx -W --keep-going -q -d build/docs/doctrees
+SPHINX = $(DOCS)/bin/python -m sphinx -W --keep-going -q -E -d build/docs/doctrees
 ## docs          the documentation, in build/docs/html; a warning is an error
 docs: build $(DOCS)/.ready
 	$(SPHINX) -b html docs build/docs/html

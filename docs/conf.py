@@ -1,4 +1,5 @@
 """How Sphinx builds the documentation: `make docs`."""
+import os
 import re
 import socket
 import sys
@@ -39,6 +40,14 @@ def leave_out_unreachable(app):
             app.config.linkcheck_ignore.append("https://" + host)
 
 
+def leave_out_unwritten(app, name, source):
+    """Pages that runs write are in the table of contents from their first run on."""
+    if name == "index":
+        source[0] = re.sub(r"^(benchmarks|ecosystem|reliability)\n", lambda page: page.group() if os.path.exists(
+            os.path.join(app.srcdir, page.group(1) + ".md")) else "", source[0], flags=re.M)
+
+
 def setup(app):
+    app.connect("source-read", leave_out_unwritten)
     app.connect("autodoc-process-docstring", docstring_to_rst)
     app.connect("builder-inited", leave_out_unreachable)
