@@ -28,7 +28,9 @@ endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider compatibility exchange test-one test-all test-install sanitize valgrind \
         test-hostile test-deep nomemory leaks threads interpreters fuzz fuzz-coverage \
-        lint warnings rooms mingw stubs sdist clean bench bench-compare
+        lint warnings rooms mingw stubs stubs-all clean bench bench-compare \
+        docs linkcheck doctest new-user release-check workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
+        sdist wheel-raw wheel-pure wheels wheels-again check-dist test-wheel test-pure test-wheels
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -205,13 +207,20 @@ fuzz-coverage: $(VENV)/.ready
 	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
 	    $(FUZZER)/corpus-$(TARGET) tests/fuzz/corpus/$(TARGET)
 
-## stubs         the type stubs agree with the package, as a wheel installs it (mypy's stubtest)
+## stubs         the type stubs: mypy --strict, and agree with the package as a wheel installs it (stubtest)
 stubs: $(VENV)/.ready
 	$(PIP) mypy
-	rm -rf build/stubs
-	$(PIP) --no-deps --target build/stubs .
-	cd build/stubs && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
-	    --mypy-config-file ../../pyproject.toml --allowlist ../../tests/stubs_allowlist.txt
+	rm -rf build/stubs-$(KEY)
+	$(PIP) --no-deps --target build/stubs-$(KEY) .
+	cd build/stubs-$(KEY) && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
+	    --mypy-config-file ../../pyproject.toml --allowlist ../../tests/stubs_allowlist.txt --ignore-unused-allowlist
+	cd build/stubs-$(KEY) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml \
+	    -m pickle5 -m pickle5.pickle -m pickle5.pickletools -m pickle5._pickle
+	cd build/stubs-$(KEY) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml ../../tests/typed.py
+
+## stubs-all     the same on each CPython from 3.9 on, the oldest that mypy runs on
+stubs-all:
+	PICKLE5_CI_NAMES="$(filter-out 3.6 3.7 3.8 i386 s390x python3.6 python3.7 python3.8,$(CPYTHONS))" .ci/run each make stubs
 
 # --- speed and memory ------------------------------------------------------------------------
 
@@ -228,13 +237,160 @@ bench: build $(VENV)/.bench
 bench-compare: $(VENV)/.bench
 	$(PY) bench/compare.py $(or $(REV1),HEAD) $(or $(REV2),.) $(BENCH)
 
+## bench-release what got slower since the last tag?  Nothing to do where there is none
+LAST = $(shell git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null)
+bench-release:
+	@$(if $(LAST),$(MAKE) bench-compare REV1=$(LAST) REV2=HEAD,echo "no release to compare with")
+
 # --- packages --------------------------------------------------------------------------------
 
-## sdist         the source distribution, in dist/
-sdist: $(VENV)/.ready
-	$(PY) setup.py -q sdist
+# What is in $(DIST) is what would be published.  Time stamps come from the last commit, so that two builds are the same.
+DIST ?= dist
+RAW = build/wheels
+COMMITTED := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),315532800)
+TOOLS := $(abspath $(or $(PICKLE5_VENVS),.venv))/tools
+BUILD_ENV = PIP_CONSTRAINT=$(CURDIR)/.ci/build-constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/.ci/build-constraints.txt
+CPYTHONS = $(or $(PICKLE5_CI_NAMES),$(shell .ci/run names | grep -v -e pypy -e dbg))
 
-## clean         remove what building left (not the virtual environments)
+$(TOOLS)/.ready: .ci/tools.txt
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install -q -r .ci/tools.txt
+	touch $@
+
+## sdist         the source distribution, in dist/ ($(DIST))
+sdist: export SOURCE_DATE_EPOCH := $(COMMITTED)
+sdist: $(TOOLS)/.ready
+	rm -rf build/sdist && mkdir -p build/sdist
+	$(BUILD_ENV) $(TOOLS)/bin/python -m build -q --sdist --outdir $(DIST) .
+
+## wheel-raw     a wheel of the sdist for $(PYTHON), as it leaves the compiler, in build/wheels/
+wheel-raw: export SOURCE_DATE_EPOCH := $(COMMITTED)
+wheel-raw: $(VENV)/.ready
+	mkdir -p $(RAW)
+	$(BUILD_ENV) $(PY) -m pip wheel -q --no-deps -w $(RAW) $(DIST)/pickle5-*.tar.gz
+
+## wheel-pure    the wheel without the engine, for every interpreter that no other wheel is for, in dist/
+wheel-pure: export SOURCE_DATE_EPOCH := $(COMMITTED)
+wheel-pure: $(TOOLS)/.ready
+	$(BUILD_ENV) PICKLE5_NO_C=1 $(TOOLS)/bin/python -m pip wheel -q --no-deps -w $(DIST) $(DIST)/pickle5-*.tar.gz
+	test -f $(DIST)/pickle5-*-py3-none-any.whl
+
+## wheels        sdist, pure wheel, and a manylinux wheel for each CPython that .ci/run finds; checked by twine
+wheels: export SOURCE_DATE_EPOCH := $(COMMITTED)
+wheels:
+	rm -rf $(DIST) $(RAW)
+	$(MAKE) sdist wheel-pure
+	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make wheel-raw DIST=$(DIST)
+	set -e; for wheel in $(RAW)/*.whl; do \
+	    PATH=$(TOOLS)/bin:$$PATH $(TOOLS)/bin/auditwheel repair -w $(DIST) $$wheel; done
+	$(MAKE) check-dist
+
+## check-dist    what twine, a list of what must be inside, and CycloneDX's schema say about dist/
+check-dist: $(TOOLS)/.ready
+	$(TOOLS)/bin/twine check --strict $(DIST)/*
+	$(TOOLS)/bin/python .ci/check_dist.py $(DIST)
+
+## wheels-again  builds all of it a second time, from a copy with other dates: the bytes must be the same
+wheels-again: export SOURCE_DATE_EPOCH := $(COMMITTED)
+wheels-again:
+	rm -rf build/again && mkdir -p build/again/source
+	git ls-files -z | xargs -0 cp --parents -t build/again/source
+	find build/again/source -exec touch -d 2001-02-03 {} +
+	$(MAKE) -C build/again/source sdist DIST=$(CURDIR)/build/again/dist PICKLE5_VENVS=$(dir $(TOOLS))
+	cmp build/again/dist/*.tar.gz $(DIST)/*.tar.gz
+	$(MAKE) wheels DIST=build/again/dist
+	set -e; for file in $(DIST)/*; do cmp $$file build/again/dist/$${file##*/}; echo "the same: $${file##*/}"; done
+
+## test-wheel    the wheel for $(PYTHON), installed with no compiler and no network; TRY="TESTS..." NUMPY=oldest
+test-wheel:
+	.ci/try-wheel $(DIST) build/try-$(KEY) $(if $(CPYTHON),C,Python) $(TRY)
+
+## test-pure     the same for the wheel without the engine
+test-pure:
+	rm -rf build/pure && mkdir -p build/pure && cp $(DIST)/*-py3-none-any.whl build/pure
+	.ci/try-wheel build/pure build/try-pure-$(KEY) Python $(TRY)
+
+## test-wheels   test-wheel on each CPython, test-pure on PyPy and the oldest
+test-wheels:
+	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make test-wheel TRY="$(TRY)" DIST=$(DIST)
+	.ci/run each make test-pure TRY="$(TRY)" DIST=$(DIST)
+
+# --- documentation ---------------------------------------------------------------------------
+
+DOCS = $(VENV)-docs
+$(DOCS)/.ready: $(VENV)/.ready
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install -q furo myst-parser sphinx
+	touch $@
+
+SPHINX = $(DOCS)/bin/python -m sphinx -W --keep-going -q -E -d build/docs/doctrees
+## docs          the documentation, in build/docs/html; a warning is an error
+docs: build $(DOCS)/.ready
+	$(SPHINX) -b html docs build/docs/html
+
+## linkcheck     the links in it lead somewhere
+linkcheck: build $(DOCS)/.ready
+	$(SPHINX) -b linkcheck docs build/docs/links
+
+## doctest       the examples in README.md and docs/ run
+doctest: build
+	$(RUN) -m pytest -q tests/test_docs.py
+
+## new-user      from nothing but the README, on fresh roots of Debian stable and sid, and with PyPy (root; debootstrap)
+new-user:
+	.ci/new-user $(DIST)
+
+## release-check everything that can be shown here before a release; docs/releasing.md tells what cannot
+release-check:
+	$(MAKE) check-version workflows lint stubs-all
+	$(MAKE) wheels && $(MAKE) wheels-again test-wheels
+	$(MAKE) docs doctest linkcheck new-user
+	.ci/run
+
+# --- what workflows run ------------------------------------------------------------------------
+
+# The last cibuildwheel for 3.6 and 3.7 is 2.23.3, the last for 3.8 is 3.4.1; see .github/workflows/wheels.yml.
+CIBW ?= 4.3.3
+## cibuildwheel  wheels of the sdist as CIBW_BUILD, CIBW_ARCHS say, in wheelhouse/; CIBW=version FLAGS=--print-build-identifiers
+cibuildwheel: export CIBW_PROJECT_REQUIRES_PYTHON = >=3.6
+cibuildwheel: export SOURCE_DATE_EPOCH := $(COMMITTED)
+cibuildwheel:
+	$(PYTHON) -m venv build/cibuildwheel-$(CIBW)
+	@cd build/cibuildwheel-$(CIBW) && { [ -d Scripts ] && bin=Scripts || bin=bin; } && \
+	    $$bin/python -m pip install -q cibuildwheel==$(CIBW) && cd ../.. && \
+	    build/cibuildwheel-$(CIBW)/$$bin/python -m cibuildwheel $(FLAGS) --output-dir wheelhouse $(DIST)/pickle5-*.tar.gz
+
+## in-container  make TASK="..." in the container image IMAGE, for Pythons that machines of today no longer have
+in-container:
+	docker run --rm -v "$(CURDIR)":/checkout -w /checkout $(IMAGE) \
+	    sh -c 'git config --global --add safe.directory /checkout; make $(TASK) PYTHON=python'
+
+## in-debian     make TASK="..." in a container of Debian SUITE with PACKAGES, for what nobody else builds
+in-debian:
+	docker run --rm -v "$(CURDIR)":/checkout -w /checkout debian:$(SUITE) \
+	    sh -c 'apt-get update -q && apt-get install -y -q --no-install-recommends make gcc libc6-dev git $(PACKAGES) && make $(TASK)'
+
+## needs-apt     what lint, sanitize, valgrind and the fuzzers need beside gcc, from Debian or Ubuntu
+needs-apt:
+	sudo apt-get update -q
+	sudo apt-get install -y -q clang gcc-mingw-w64-x86-64 valgrind libclang-rt-dev
+
+## workflows     the workflows fit GitHub's schema, hold nothing that zizmor knows to be unsafe, and run make and nothing else
+workflows: $(TOOLS)/.ready
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(TOOLS)/bin/zizmor --offline --persona=pedantic --no-progress .github
+	$(TOOLS)/bin/python .ci/check_workflows.py
+
+## check-version the package, the head of CHANGELOG.md and the TAG (where one is given) say the same version
+check-version:
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' pickle5/__init__.py); \
+	grep -q "^## $$version" CHANGELOG.md || { echo "CHANGELOG.md does not tell of $$version"; exit 1; }; \
+	test -z "$(TAG)" || { test "$(TAG)" = "v$$version" && ! grep -q "^## $$version (not released)" CHANGELOG.md; } \
+	    || { echo "tagged $(TAG), but the package is $$version, or CHANGELOG.md has it as not released"; exit 1; }; \
+	echo "version $$version"
+
+## clean         remove what what building left (not the virtual environments)
 clean:
 	rm -rf build dist *.egg-info pickle5/*.so pickle5/*.pyd
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

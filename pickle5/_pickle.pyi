@@ -37,6 +37,7 @@ class Pickler:
     bin: Any
     fast: Any
     dispatch_table: Mapping[type, Callable[[Any], _Reduced]]
+    max_open_reduces: int
     reducer_override: Callable[[Any], Any]
     @property
     def memo(self) -> PicklerMemoProxy: ...

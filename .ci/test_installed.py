@@ -1,0 +1,36 @@
+"""Test the pickle5 that is installed: `python .ci/test_installed.py`, in any folder, with nothing but pytest at hand.
+
+First with the newest NumPy that has a wheel for this interpreter, then what has to do with NumPy again with the oldest.
+PICKLE5_TESTS names the tests (where machines are emulated, a fast part).  PICKLE5_NUMPY=no leaves NumPy out.
+"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.join(os.path.dirname(HERE), "tests")
+WITH_NUMPY = ["test_buffers.py", "test_golden.py"]
+
+
+def install(*what):
+    command = [sys.executable, "-m", "pip", "install", "-q", "--only-binary", ":all:"]
+    return subprocess.call(command + list(what)) == 0
+
+
+def test(*what):
+    print("testing", *what, flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    subprocess.check_call(command + list(what), cwd=TESTS, env=dict(os.environ, PICKLE5_REQUIRE_C="1"))
+
+
+os.chdir(TESTS)
+sys.path.pop(0)
+import pickle5  # noqa: E402
+assert pickle5.implementation == "C", "this wheel has no engine"
+assert os.path.dirname(os.path.dirname(os.path.abspath(pickle5.__file__))) != os.path.dirname(HERE), "not what is installed"
+
+numpy = os.environ.get("PICKLE5_NUMPY") != "no"
+numpy = numpy and install("numpy")
+test(*os.environ.get("PICKLE5_TESTS", ". --ignore=reliability").split())
+if numpy and install("-r", os.path.join(HERE, "oldest-numpy.txt")):
+    test(*WITH_NUMPY)

@@ -1,0 +1,66 @@
+"""Every example in README.md and docs/ runs.
+
+Blocks that are fenced as `python` make up one program for each page: those with `>>>` are doctests, the others are run, and
+say with assert what they show.  Commands and outputs are fenced otherwise, or indented.
+"""
+import doctest
+import pathlib
+import re
+import sys
+import types
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGES = sorted([ROOT / "README.md"] + list((ROOT / "docs").glob("*.md"))) if (ROOT / "docs").is_dir() else []
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def examples(page):
+    text = page.read_text(encoding="utf-8")
+    return [(text.count("\n", 0, match.start()) + 2, match.group(1)) for match in FENCE.finditer(text)]
+
+
+PAGES = [page for page in PAGES if examples(page)]
+
+
+def test_there_are_examples():
+    if not (ROOT / "docs").is_dir():
+        pytest.skip("installed without the docs")
+    assert {"README.md", "outofband.md", "subclassing.md", "faq.md"} <= {page.name for page in PAGES}
+
+
+def in_older_words(text):
+    return re.sub(r"cannot pickle '(.+)' object", r"can't pickle \1 objects", text)
+
+
+def run_prompts(code, space, page, line):
+    test = doctest.DocTestParser().get_doctest(code, space, page.name, str(page), line - 1)
+    for example in test.examples:
+        if example.exc_msg and sys.version_info < (3, 11):  # its notes are not printed here
+            example.exc_msg = example.exc_msg.split("\n")[0] + "\n"
+        if sys.version_info < (3, 8):  # whose object.__reduce_ex__ has other words
+            example.want = in_older_words(example.want)
+            example.exc_msg = example.exc_msg and in_older_words(example.exc_msg)
+    said = []
+    doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append, clear_globs=False)
+    space.update(test.globs)  # it worked on a copy
+    assert not said, "".join(said)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples(page, monkeypatch):
+    import pickle5
+    if pickle5.implementation != "C":
+        pytest.skip("the pages show what the engine does")
+    if any("import numpy" in code for _, code in examples(page)):
+        pytest.importorskip("numpy")
+    module = types.ModuleType("examples_of_" + page.stem)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(sys.modules, "pickle", sys.modules["pickle"])
+    for line, code in examples(page):
+        if ">>>" in code:
+            run_prompts(code, vars(module), page, line)
+        else:
+            exec(compile("\n" * (line - 1) + code, str(page), "exec"), vars(module))
