@@ -54,7 +54,9 @@ def _main(args=None):
     parser = argparse.ArgumentParser(
         prog="python -m pickle5", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Load pickles and print what they hold.\n"
-                    "Loading a pickle can run any code: only show files that you trust.")
+                    "Loading a pickle can run any code: only show files that you trust.",
+        epilog="python -m pickle5 --install SCRIPT ..., or --install -m MODULE ..., runs a program\n"
+               "whose pickle is pickle5's, and so is that of the Python processes it starts.")
     parser.add_argument("pickle_file", nargs="+", help="a file that holds a pickle; - is stdin")
     parser.add_argument("--version", action="version", version=_base.describe(),
                         help="print the version, and which implementation runs")
