@@ -45,6 +45,11 @@ if _base.engine is not None:
         PickleBuffer, PickleError, Pickler, PicklingError, Unpickler,
         UnpicklingError, dump, dumps, load, loads)
 
+if not _base.has_protocol_5:
+    from pickle5.Lib import _loky
+    _loky.watch(Pickler, load, loads)  # noqa: F821
+    del _loky
+
 
 def _main(args=None):
     """Print what the pickles in the files named on the command line hold."""
