@@ -152,7 +152,7 @@ setup(
     extras_require={"docs": ["furo", "myst-parser", "sphinx"]},
     packages=["pickle5", "pickle5.Lib"],
     package_dir={"pickle5": "pickle5", "pickle5.Lib": "Lib"},
-    package_data={"pickle5": ["py.typed", "*.pyi"]},
+    package_data={"pickle5": ["py.typed", "*.pyi", "_startup/sitecustomize.py"]},
     headers=sorted(glob.glob("Include/*.h")),
     ext_modules=[] if NO_C else [ENGINE],
     cmdclass=commands,

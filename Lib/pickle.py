@@ -45,6 +45,11 @@ if _base.engine is not None:
         PickleBuffer, PickleError, Pickler, PicklingError, Unpickler,
         UnpicklingError, dump, dumps, load, loads)
 
+if not _base.has_protocol_5:
+    from pickle5.Lib import _loky
+    _loky.watch(Pickler, load, loads)  # noqa: F821
+    del _loky
+
 
 def _main(args=None):
     """Print what the pickles in the files named on the command line hold."""
@@ -54,7 +59,9 @@ def _main(args=None):
     parser = argparse.ArgumentParser(
         prog="python -m pickle5", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Load pickles and print what they hold.\n"
-                    "Loading a pickle can run any code: only show files that you trust.")
+                    "Loading a pickle can run any code: only show files that you trust.",
+        epilog="python -m pickle5 --install SCRIPT ..., or --install -m MODULE ..., runs a program\n"
+               "whose pickle is pickle5's, and so is that of the Python processes it starts.")
     parser.add_argument("pickle_file", nargs="+", help="a file that holds a pickle; - is stdin")
     parser.add_argument("--version", action="version", version=_base.describe(),
                         help="print the version, and which implementation runs")

@@ -27,3 +27,21 @@ for _name, _value in vars(pickle).items():
         globals().setdefault(_name, _value)
 
 del _here, _checkout, _name, _value
+
+
+def install():
+    """Make the interpreter's own ``pickle`` use the C engine, in this process; ``uninstall()`` undoes it.
+
+    That is dump, dumps, load, loads, Pickler and Unpickler, there and in every module that has imported them by name;
+    multiprocessing writes with the engine too.  Classes that were made over the interpreter's Pickler before keep it.
+    What is written can be read without pickle5: protocols and names stay those of the interpreter's own.
+    RuntimeError where there is no engine (PyPy, no compiler).
+    """
+    from pickle5._install import install
+    install()
+
+
+def uninstall():
+    """Undo ``install()``, also in modules that were imported since."""
+    from pickle5._install import uninstall
+    uninstall()

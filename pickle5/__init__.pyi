@@ -30,3 +30,6 @@ from pickle5.pickle import (
 )
 
 __version__: str
+
+def install() -> None: ...
+def uninstall() -> None: ...

@@ -1,5 +1,10 @@
-"""``python -m pickle5 FILE...`` shows what pickles hold."""
-from pickle5.Lib.pickle import _main
+"""``python -m pickle5 FILE...`` shows what pickles hold; ``--install`` runs a program on the engine."""
+import sys
 
 if __name__ == "__main__":
-    _main()
+    if sys.argv[1:2] == ["--install"]:
+        from pickle5._install import main
+        main(sys.argv[2:])
+    else:
+        from pickle5.Lib.pickle import _main
+        _main()

@@ -1,9 +1,11 @@
 """Run the interpreter's own installed tests with pickle5 standing in for pickle, _pickle and pickletools.
 
-usage: python tests/stdlib_suite.py [--stdlib] [--exclusions] [--json FILE] [--verbose] [SUITE...]
+usage: python tests/stdlib_suite.py [--stdlib | --install] [--exclusions] [--json FILE] [--verbose] [SUITE...]
 
     SUITE         names of SUITES below, or the groups `core` (the default), `wider` and `all`
     --stdlib      put nothing in the place of anything: the baseline that a failure is compared with
+    --install     put nothing in the place of the modules, but call pickle5.install(), in the children too; the group
+                  `installed` is what is to pass so
     --exclusions  run what EXCLUDED leaves out, and fail where such a test passes
     --json FILE   write the counts, for the table in docs/compatibility.md
 
@@ -48,6 +50,9 @@ for _name in ('datetime collections enum decimal fractions set dict array deque 
 for _name in ('fork', 'spawn'):
     suite('wider', 'test_multiprocessing_' + _name, match='*[Pp]ickl*', seconds=300)
 
+for _name in ('concurrent_futures', 'multiprocessing_fork', 'multiprocessing_spawn', 'multiprocessing_forkserver'):
+    suite('installed', 'whole_test_' + _name, seconds=1500, module='test.test_' + _name)
+
 Exclusion = collections.namedtuple('Exclusion', 'test first last reason')
 EXCLUDED = [
     Exclusion('test.test_pickle.SizeofTests.*', (3, 6), NEWEST,
@@ -80,8 +85,14 @@ for _class in ('CUnpicklerTests', 'InMemoryPickleTests'):
                               'memo (UnpicklingError since 3.9)'))
 
 
-def excluded(test_id, release=sys.version_info[:2]):
-    for each in EXCLUDED:
+# ... and these under install() only
+EXCLUDED_INSTALLED = [
+    Exclusion('test.test_pickle.*.test_proto', (3, 6), (3, 7), 'demands that protocol 5 cannot be read; under install() it can'),
+]
+
+
+def excluded(test_id, release=sys.version_info[:2], installed=False):
+    for each in EXCLUDED + (EXCLUDED_INSTALLED if installed else []):
         if each.first <= release <= each.last and fnmatch.fnmatchcase(test_id, each.test):
             return each
     return None
@@ -115,6 +126,32 @@ def stand_in():
             if isinstance(held, types.ModuleType) and held.__name__ == name:
                 setattr(module, name, sys.modules[name])
     return pickle5, engine
+
+
+def install():
+    """The other way: the three modules stay, and their functions and classes become the engine's."""
+    import pickle5
+    from pickle5 import _install
+    pickle5.install()
+    _install.let_children_inherit()
+
+
+def check_installed(module):
+    """Raise unless the tests of this module meet the engine."""
+    import _pickle
+    import pickle
+    from pickle5 import _install
+    for name in _install.NAMES:
+        for holder in (pickle, _pickle, sys.modules.get('shelve'), sys.modules.get('multiprocessing.reduction')):
+            if hasattr(holder, name) and getattr(holder, name) is not getattr(_install._standin, name) and not (
+                    name == 'dump' and holder.__name__ == 'multiprocessing.reduction'):
+                raise SystemExit('%s.%s is not installed' % (holder.__name__, name))
+    if module.__name__ == 'test.test_pickle':
+        for test, name in [('CPickleTests', 'dumps'), ('CPickleTests', 'loads')]:
+            if getattr(getattr(module, test), name) is not getattr(_install._standin, name):
+                raise SystemExit('%s.%s is not the engine' % (test, name))
+        if not issubclass(module.CPicklerTests.pickler, _install._standin.Pickler):
+            raise SystemExit('CPicklerTests do not test the engine')
 
 
 def check_standing_in(module, pickle5, engine):
@@ -201,9 +238,11 @@ def import_tests(name):
     return module
 
 
-def child(name, use_stdlib, run_excluded, report):
+def child(name, use_stdlib, use_install, run_excluded, report):
     import unittest
-    if not use_stdlib:
+    if use_install:
+        install()
+    elif not use_stdlib:
         pickle5, engine = stand_in()
     try:
         module = import_tests(name)
@@ -216,13 +255,15 @@ def child(name, use_stdlib, run_excluded, report):
         write_report(report, missing='this interpreter has no such tests')
         return
     tests = load(module)
-    if not use_stdlib:
+    if use_install:
+        check_installed(module)
+    elif not use_stdlib:
         check_standing_in(module, pickle5, engine)
     chosen, left_out = unittest.TestSuite(), []
     for test in tests:
         if not fnmatch.fnmatchcase(test.id(), SUITES[name].match) and SUITES[name].match != '*':
             continue
-        if not use_stdlib and excluded(test.id()):
+        if not use_stdlib and excluded(test.id(), installed=use_install):
             left_out.append(test.id())
             if not run_excluded:
                 continue
@@ -250,8 +291,9 @@ def run_suite(name, options):
         work = os.path.join(folder, 'work')
         os.mkdir(work)
         command = [sys.executable, os.path.abspath(__file__), '--child', name, '--report', report]
-        if options.stdlib:
-            command.append('--stdlib')
+        for each in ('stdlib', 'install'):
+            if getattr(options, each):
+                command.append('--' + each)
         if options.exclusions:
             command.append('--exclusions')
         environment = dict(os.environ)
@@ -295,6 +337,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('suites', nargs='*', metavar='SUITE')
     parser.add_argument('--stdlib', action='store_true')
+    parser.add_argument('--install', action='store_true')
     parser.add_argument('--exclusions', action='store_true')
     parser.add_argument('--verbose', action='store_true')
     parser.add_argument('--json')
@@ -303,9 +346,9 @@ def main():
     options = parser.parse_args()
     if options.child:
         sys.path[:] = [each for each in sys.path if os.path.abspath(each or '.') != HERE]
-        return child(options.child, options.stdlib, options.exclusions, options.report)
+        return child(options.child, options.stdlib, options.install, options.exclusions, options.report)
     names = []
-    for name in options.suites or ['core']:
+    for name in options.suites or (['test_pickle', 'test_shelve', 'installed'] if options.install else ['core']):
         names += [each for each in SUITES if name in (each, SUITES[each].group, 'all')]
     if not names:
         parser.error('no such suite')

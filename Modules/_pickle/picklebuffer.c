@@ -228,10 +228,17 @@ make_capi(PyTypeObject *type)
 ROOM int
 add_picklebuffer(PyObject *module, State *st)
 {
-    PyTypeObject *type = make_type(module, &picklebuffer_spec);
+    PyTypeObject *type = NULL;
     PyObject *capsule = NULL;
     int result;
 
+    if (st->stands_in) {        /* there is one type: others look for it in pickle5 */
+        st->PickleBuffer_Type = (PyTypeObject *)import_from("pickle5._pickle", "PickleBuffer", &PyType_Type);
+        if (st->PickleBuffer_Type == NULL)
+            return -1;
+        return PyModule_AddObjectRef(module, "PickleBuffer", (PyObject *)st->PickleBuffer_Type);
+    }
+    type = make_type(module, &picklebuffer_spec);
     if (type == NULL)
         return -1;
     st->PickleBuffer_Type = type;

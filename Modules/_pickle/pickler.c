@@ -30,11 +30,11 @@ pickler_clear(Pickler *p)
 
 /* ---- settings ---- */
 
-/* The default is the interpreter's own reader's level: 4, and 5 from 3.14 on. */
+/* The default is the interpreter's own reader's level: 4, and 5 from 3.14 on (and see init_protocols). */
 static int
 set_protocol(Pickler *p, PyObject *protocol, PyObject *fix_imports, PyObject *buffer_callback)
 {
-    long value = P5_DEFAULT_PROTOCOL;
+    long value = p->st->default_protocol;
     PyObject *index = NULL;
 
     if (protocol != NULL && PyLong_CheckExact(protocol) && P5_LONG_NDIGITS(protocol) <= 1
@@ -49,7 +49,7 @@ set_protocol(Pickler *p, PyObject *protocol, PyObject *fix_imports, PyObject *bu
         if (value == -1 && PyErr_Occurred())
             return -1;
         if (value < 0)
-            value = HIGHEST_PROTOCOL;
+            value = p->st->highest_protocol;
         else if (value > HIGHEST_PROTOCOL) {
             PyErr_Format(PyExc_ValueError, "pickle protocol must be <= %d", HIGHEST_PROTOCOL);
             return -1;

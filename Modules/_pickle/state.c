@@ -1,8 +1,8 @@
 /* state.c - making, visiting and clearing the module's state, and the way from a type back to it. */
 #include "state.h"
+#include "opcodes.h"
 
-/* Take `attribute` of the module called `module_name`; check its type if one is given. */
-static PyObject *
+ROOM PyObject *
 import_from(const char *module_name, const char *attribute, PyTypeObject *type)
 {
     PyObject *module = NULL, *value = NULL;
@@ -72,10 +72,41 @@ init_objects(State *st)
     return PyObject_GetOptionalAttr(object_type, st->s___getstate__, &st->object_getstate) < 0 ? -1 : 0;
 }
 
-ROOM int
-state_init(PyObject *Py_UNUSED(module), State *st)
+/* What stands in for the interpreter's own pickle writes the protocols that the interpreter's own would have written:
+   another process, which has nothing else, must be able to read them. */
+static int
+init_protocols(PyObject *module, State *st)
 {
-    if (init_strings(st) < 0)
+    PyObject *name = NULL, *unasked = NULL, *highest = NULL;
+    int result = -1;
+
+    st->default_protocol = P5_DEFAULT_PROTOCOL;
+    st->highest_protocol = HIGHEST_PROTOCOL;
+    name = PyModule_GetNameObject(module);
+    if (name == NULL)
+        return -1;
+    st->stands_in = PyUnicode_CompareWithASCIIString(name, "_pickle") == 0;
+    Py_DECREF(name);
+    if (!st->stands_in)
+        return 0;
+    unasked = import_from("pickle", "DEFAULT_PROTOCOL", &PyLong_Type);
+    highest = import_from("pickle", "HIGHEST_PROTOCOL", &PyLong_Type);
+    if (unasked == NULL || highest == NULL)
+        goto done;
+    st->default_protocol = (int)PyLong_AsLong(unasked);
+    st->highest_protocol = (int)PyLong_AsLong(highest);
+    if (PyErr_Occurred() == NULL)
+        result = 0;
+done:
+    Py_XDECREF(unasked);
+    Py_XDECREF(highest);
+    return result;
+}
+
+ROOM int
+state_init(PyObject *module, State *st)
+{
+    if (init_strings(st) < 0 || init_protocols(module, st) < 0)
         return -1;
     return init_objects(st);
 }
@@ -141,12 +172,24 @@ restore_doc(PyTypeObject *type, const PyType_Spec *spec)
 #define restore_doc(type, spec) 0
 #endif
 
+/* The spec with the name that the type has in this module: "pickle5._pickle.X", and "_pickle.X" where it stands in. */
+static PyType_Spec
+named_spec(PyObject *module, const PyType_Spec *spec)
+{
+    PyType_Spec named = *spec;
+
+    if (((State *)PyModule_GetState(module))->stands_in)
+        named.name += strlen("pickle5.");
+    return named;
+}
+
 #if P5_TYPES_KNOW_MODULE
 
 ROOM PyTypeObject *
 make_type(PyObject *module, PyType_Spec *spec)
 {
-    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    PyType_Spec named = named_spec(module, spec);
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &named, NULL);
 
     if (type != NULL && restore_doc(type, spec) < 0)
         Py_CLEAR(type);
@@ -175,9 +218,10 @@ drop_capsule(PyObject *capsule)
 ROOM PyTypeObject *
 make_type(PyObject *module, PyType_Spec *spec)
 {
+    PyType_Spec named = named_spec(module, spec);
     PyObject *type = NULL, *capsule = NULL;
 
-    type = PyType_FromSpec(spec);
+    type = PyType_FromSpec(&named);
     if (type == NULL)
         return NULL;
     if (restore_doc((PyTypeObject *)type, spec) < 0)

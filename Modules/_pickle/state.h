@@ -129,6 +129,9 @@ enum { TYPE_INFOS = 128 };    /* a power of two */
 typedef struct {
     TypeInfo type_infos[TYPE_INFOS];
     size_t last_size;         /* of the last pickle that dumps() made, in bytes */
+    int stands_in;            /* loaded as "_pickle", in the place of the interpreter's own: see pickle5/_install.py */
+    int default_protocol;     /* where nothing is said */
+    int highest_protocol;     /* what a negative number stands for */
 #define X(name) PyTypeObject *name##_Type;
     STATE_TYPES(X)
 #undef X
@@ -142,6 +145,8 @@ typedef struct {
 
 /* state.c */
 ROOM int state_init(PyObject *module, State *st);
+/* An attribute of the module of that name, of the type given if one is; a new reference, or NULL. */
+ROOM PyObject *import_from(const char *module_name, const char *attribute, PyTypeObject *type);
 ROOM int state_traverse(State *st, visitproc visit, void *arg);
 ROOM void state_clear(State *st);
 /* Make a type of ours that state_of_type can be asked about; a new reference, or NULL. */

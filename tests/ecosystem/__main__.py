@@ -1,0 +1,184 @@
+"""The matrix of producers and consumers, with real releases: `make ecosystem`, or `python tests/ecosystem`.
+
+An environment for this interpreter is made in build/ecosystem (or in --folder), the releases of releases.py are installed
+there, and pickle5 as a wheel of this checkout.  Then each consumer runs with every producer in a process of its own
+(pairs.py), the libraries' own pickle tests run (own_tests.py), and this interpreter's part of docs/ecosystem.md is written.
+The exit status is 1 if a pair fails that KNOWN does not explain.
+"""
+import argparse
+import collections
+import datetime
+import fnmatch
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+
+import page  # noqa: E402
+import releases  # noqa: E402
+
+#: (consumer, producer, why it cannot work): each a limit of that library, with the interpreter's own pickle as well.
+KNOWN = [
+    ("dill", "NumPy memmap", "dill pickles the mapping behind it, which has no pickle"),
+    ("ipyparallel", "NumPy Fortran order", "ipyparallel sends arrays in a way of its own, and forgets their order"),
+    ("ipyparallel", "NumPy datetime64", "ipyparallel sends arrays in a way of its own, as buffers, and these are none"),
+]
+
+
+def known(consumer, producer):
+    for each in KNOWN:
+        if fnmatch.fnmatchcase(consumer, each[0]) and fnmatch.fnmatchcase(producer, each[1]):
+            return each[2]
+    return None
+
+
+def environment(folder, big):
+    """Make the virtual environment, or go on with it; return its Python and {package: why it is not there}."""
+    key = "%s-%s" % (sys.implementation.cache_tag, platform.machine())
+    path = os.path.join(folder, key)
+    python = os.path.join(path, "Scripts" if os.name == "nt" else "bin", "python")
+    run = lambda *args: subprocess.run((python, "-m", "pip", "install", "-q", "--disable-pip-version-check") + args,  # noqa: E731
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if not os.path.exists(python):
+        subprocess.check_call([sys.executable, "-m", "venv", path])
+        run("-U", *(["pip<22", "setuptools<60", "wheel<0.38"] if sys.version_info < (3, 7) else ["pip", "setuptools", "wheel"]))
+    lacking_file = os.path.join(path, "lacking.json")
+    lacking = collections.OrderedDict()
+    if os.path.exists(lacking_file):
+        with open(lacking_file) as file:
+            lacking.update(json.load(file))
+    have = json.loads(subprocess.check_output([python, "-m", "pip", "list", "--format", "json"], env=env).decode())
+    have = {each["name"].lower() for each in have}
+    for package in ["pytest"] + releases.wanted(big):
+        name = package.split("==")[0]
+        if name in have or name in lacking:
+            continue
+        done = run("--only-binary", ":all:", package)
+        if done.returncode and "==" in package:
+            # what it needs may have no wheel and still install
+            done = run(package)
+        print("%-24s %s" % (package, "installed" if not done.returncode else "not to be had"), flush=True)
+        if done.returncode:
+            errors = [line for line in done.stdout.decode().splitlines() if line.startswith("ERROR")]
+            lacking[name] = (errors or ["ERROR: pip failed"])[-1][len("ERROR: "):][:150]
+    with open(lacking_file, "w") as file:
+        json.dump(lacking, file)
+    env["PICKLE5_REQUIRE_C"] = "1"
+    done = run("--no-deps", "--force-reinstall", ROOT)
+    if done.returncode:
+        sys.exit(done.stdout.decode())
+    return python, lacking
+
+
+def versions(python):
+    listed = json.loads(subprocess.check_output([python, "-m", "pip", "list", "--format", "json"]).decode())
+    found = {each["name"].lower(): each["version"] for each in listed}
+    names = [package.split("==")[0] for package in releases.wanted(True)]
+    return collections.OrderedDict((name, found[name]) for name in names if name in found)
+
+
+def run_consumer(python, name, seconds):
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    env.update(PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "found.json")
+        process = subprocess.Popen([python, os.path.join(HERE, "pairs.py"), name, path], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, env=env, cwd=folder)
+        ended = None
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            ended = "stopped after %d seconds" % seconds
+        found = collections.OrderedDict(pairs={})
+        if os.path.exists(path):
+            with open(path) as file:
+                found = json.load(file, object_pairs_hook=collections.OrderedDict)
+        if ended or process.returncode or not os.path.exists(path):
+            found["failed"] = ended or "exit status %d" % process.returncode
+        found["output"] = output.decode("utf-8", "replace")[-4000:]
+        return found
+
+
+def judge(name, found):
+    """The lines about what is wrong, and the words for a person."""
+    wrong = []
+    if found.get("failed"):
+        wrong.append("%s: %s" % (name, found["failed"]))
+    if found.get("by engine") is False:
+        wrong.append("%s does not write with the engine" % name)
+    good = unable = 0
+    for producer, pair in found["pairs"].items():
+        if "cannot" in pair:
+            unable += 1
+        elif "failed" in pair or not pair["equal"] or not pair["whole"]:
+            why = known(name, producer)
+            if why:
+                pair["known"] = why
+            else:
+                wrong.append("%s, %s: %s" % (name, producer, pair.get("failed", "not equal")))
+        else:
+            good += 1
+    if found.get("cannot"):
+        return wrong, "cannot: " + found["cannot"]
+    return wrong, "%d pairs work, %d have no producer here, %d fail" % (good, unable, len(found["pairs"]) - good - unable)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--folder", default=os.path.join(ROOT, "build", "ecosystem"), help="where environments go")
+    parser.add_argument("--big", action="store_true", help="also PyTorch, TensorFlow and Ray")
+    parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help="consumers with this in their names; writes no page")
+    parser.add_argument("--seconds", type=int, default=300, help="for each consumer")
+    parser.add_argument("--parts", nargs="+", choices=["pairs", "own-tests"], default=["pairs", "own-tests"],
+                        help="what to run; of the other part the page keeps what it found last time")
+    options = parser.parse_args()
+    python, lacking = environment(options.folder, options.big)
+    names = json.loads(subprocess.check_output([python, "-c", "import sys, json; sys.path.insert(0, %r); import pickle5; "
+                                                "pickle5.install(); import consumers; print(json.dumps(list(consumers.CONSUMERS)))"
+                                                % HERE]).decode())
+    about = subprocess.check_output([python, "-m", "pickle5", "--version"], cwd=options.folder).decode().split(":")[0]
+    kept = os.path.join(os.path.dirname(os.path.dirname(python)), "results.json")
+    results = collections.OrderedDict(consumers=collections.OrderedDict())
+    if os.path.exists(kept) and not options.only:
+        with open(kept) as file:
+            results = json.load(file, object_pairs_hook=collections.OrderedDict)
+    results.update(interpreter="%s %s" % (platform.python_implementation(), platform.python_version()),
+                   date=datetime.date.today().isoformat(), about=about, versions=versions(python), lacking=lacking)
+    print(about)
+    wrong = []
+    for name in names:
+        if "pairs" not in options.parts or options.only and not any(part in name for part in options.only):
+            continue
+        start = time.time()
+        found = run_consumer(python, name, options.seconds)
+        lines, words = judge(name, found)
+        wrong += lines
+        print("%-40s %6.1f s  %s" % (name, time.time() - start, words), flush=True)
+        if lines:
+            print(found["output"])
+        del found["output"]
+        results["consumers"][name] = found
+    if "own-tests" in options.parts and not options.only:
+        import own_tests
+        results["own tests"], lines = own_tests.run(python, options.folder)
+        wrong += lines
+    print("\n".join(wrong) or "all that can work works")
+    if not options.only:
+        with open(kept, "w") as file:
+            json.dump(results, file)
+        page.write(results, os.path.join(ROOT, "docs", "ecosystem.md"))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
