@@ -180,21 +180,23 @@ fuzz: build
 	$(RUN) tests/fuzz --replay
 	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-## fuzz-coverage libFuzzer over the engine with ASan and UBSan (clang); TARGET=read SECONDS=n
+## fuzz-coverage libFuzzer over the engine with ASan and UBSan (clang); TARGET=read|write|round_trip|differential SECONDS=n
 TARGET ?= read
 FUZZ_CLANG = -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -g -O1
 FUZZER = build/$(KEY)-fuzz
+# What reads shares its corpus.
+FUZZ_CORPUS = tests/fuzz/corpus/$(patsubst differential,read,$(TARGET))
 fuzz-coverage: $(VENV)/.ready
-	mkdir -p $(FUZZER)/corpus-$(TARGET)
+	mkdir -p $(FUZZER)/corpus-$(TARGET) build/reliability
 	CC=clang LDSHARED="clang -shared" CFLAGS="$(FUZZ_CLANG)" PICKLE5_DEBUG=1 \
 	    $(PY) setup.py -q build --build-base $(FUZZER)
 	clang -fsanitize=fuzzer,address,undefined -g -O1 -rdynamic tests/fuzz/libfuzzer.c -o $(FUZZER)/fuzz \
 	    $$($(PY) -c 'import sysconfig as s; v = s.get_config_var; print("-I" + s.get_paths()["include"], "-L" + v("LIBDIR"), "-Wl,-rpath," + v("LIBDIR"), "-lpython" + v("LDVERSION"), v("LIBS"))')
-	PYTHONHOME=$$($(PY) -c 'import sys; print(sys.base_prefix)') PYTHONMALLOC=malloc PICKLE5_FUZZ_TARGET=$(TARGET) \
+	set -o pipefail; PYTHONHOME=$$($(PY) -c 'import sys; print(sys.base_prefix)') PYTHONMALLOC=malloc PICKLE5_FUZZ_TARGET=$(TARGET) \
 	    PYTHONPATH="$$(ls -d $(FUZZER)/lib*):tests/fuzz:tests" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZER)/fuzz -max_total_time=$(SECONDS) -timeout=20 \
 	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
-	    $(FUZZER)/corpus-$(TARGET) tests/fuzz/corpus/$(TARGET)
+	    $(FUZZER)/corpus-$(TARGET) $(FUZZ_CORPUS) 2>&1 | tee build/reliability/$(KEY)-fuzz-$(TARGET)-$$(date +%s).log
 
 ## stubs         the type stubs agree with the package, as a wheel installs it (mypy's stubtest)
 stubs: $(VENV)/.ready
