@@ -27,7 +27,7 @@ export PICKLE5_REQUIRE_C ?= 1
 endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider compatibility exchange test-one test-all test-install sanitize valgrind \
-        test-hostile test-deep nomemory leaks threads interpreters fuzz fuzz-coverage \
+        test-hostile test-misuse test-deep test-sizes test-file-faults nomemory leaks threads interpreters fuzz fuzz-coverage \
         lint warnings rooms mingw stubs stubs-all clean bench bench-compare \
         docs linkcheck doctest new-user release-check workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
         sdist wheel-raw wheel-pure wheels wheels-again check-dist test-wheel test-pure test-wheels
@@ -137,6 +137,8 @@ mingw:
 	echo "$(MINGW)"; $(MINGW) $(C_FLAGS) -Werror -isystem $(WINDOWS) -O2 Modules/_pickle.c
 
 # --- reliability: each check by itself ---------------------------------------------------------
+# Each leaves its counts in build/reliability, for `make reliability`.
+COUNTED = $(RUN) -m pytest -q --junitxml=build/reliability/$(KEY)-$@.xml
 # Builds of their own, in build/; the one in pickle5/ stays as it is.
 
 SANITIZE = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -149,7 +151,7 @@ sanitize: $(VENV)/.ready
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc PICKLE5_SANITIZED=1 \
 	    PYTHONPATH="$$(ls -d $(SANITIZED)/lib*)" $(VENV)/bin/pytest -q -p no:cacheprovider \
-	    $(if $(filter-out tests,$(TESTS)),$(TESTS),$(FAST))
+	    --junitxml=build/reliability/$(KEY)-$@.xml $(if $(filter file,$(origin TESTS)),$(FAST),$(TESTS))
 
 # Up to 3.11 int.from_bytes looks at a digit that was never set, and taints every 0 that comes of it.
 VALGRIND_FLAGS ?= --undef-value-errors=no
@@ -163,49 +165,63 @@ valgrind: $(VENV)/.ready
 
 ## test-hostile  streams and files made by an enemy, under limits of time and memory
 test-hostile: build
-	$(RUN) -m pytest -q tests/reliability/test_hostile.py
+	$(COUNTED) tests/reliability/test_hostile.py
+
+## test-misuse   misuse of every method, and user code that does anything
+test-misuse: build
+	$(COUNTED) tests/reliability/test_misuse.py tests/reliability/test_foreign_code.py tests/test_reentry.py
 
 ## test-deep     what nests a million deep
 test-deep: build
-	PICKLE5_SLOW=1 $(RUN) -m pytest -q tests/test_deep.py tests/reliability/test_deeper.py
+	PICKLE5_SLOW=1 $(COUNTED) tests/test_deep.py tests/reliability/test_deeper.py
+
+## test-sizes    objects and pickles above 2 GiB and 4 GiB (10 GiB of memory); on 32 bits, lengths that do not fit
+test-sizes: build
+	PICKLE5_SLOW=1 $(COUNTED) tests/reliability/test_sizes.py
+
+## test-file-faults  disks that are full, signals, pipes and sockets that end
+test-file-faults: build
+	PICKLE5_SLOW=1 $(COUNTED) tests/reliability/test_file_faults.py
 
 ## nomemory      each allocation of dumps and loads fails in turn (CPython with _testcapi)
 nomemory: build
-	PICKLE5_SLOW=1 $(RUN) -m pytest -q tests/reliability/test_nomemory.py
+	PICKLE5_SLOW=1 $(COUNTED) tests/reliability/test_nomemory.py
 
 ## leaks         references and memory blocks after repeated runs (debug builds of CPython)
 leaks: build
-	PICKLE5_SLOW=1 $(RUN) -m pytest -q tests/reliability/test_leaks.py
+	PICKLE5_SLOW=1 $(COUNTED) tests/reliability/test_leaks.py
 
 ## threads       many threads over shared data, and signals; SECONDS=120
 SECONDS ?= 120
 threads: build
-	PICKLE5_SLOW=$(SECONDS) $(RUN) -m pytest -q tests/reliability/test_threads.py
+	PICKLE5_SLOW=$(SECONDS) $(COUNTED) tests/reliability/test_threads.py
 
 ## interpreters  subinterpreters, from 3.12 on each with its own GIL
 interpreters: build
-	$(RUN) -m pytest -q tests/reliability/test_interpreters.py
+	$(COUNTED) tests/reliability/test_interpreters.py
 
 ## fuzz          the fuzzers that need nothing, each for SECONDS; SEED=n repeats a run
 fuzz: build
 	$(RUN) tests/fuzz --replay
 	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-## fuzz-coverage libFuzzer over the engine with ASan and UBSan (clang); TARGET=read SECONDS=n
+## fuzz-coverage libFuzzer over the engine with ASan and UBSan (clang); TARGET=read|write|round_trip|differential SECONDS=n
 TARGET ?= read
 FUZZ_CLANG = -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -g -O1
 FUZZER = build/$(KEY)-fuzz
+# What reads shares its corpus.
+FUZZ_CORPUS = tests/fuzz/corpus/$(patsubst differential,read,$(TARGET))
 fuzz-coverage: $(VENV)/.ready
-	mkdir -p $(FUZZER)/corpus-$(TARGET)
+	mkdir -p $(FUZZER)/corpus-$(TARGET) build/reliability
 	CC=clang LDSHARED="clang -shared" CFLAGS="$(FUZZ_CLANG)" PICKLE5_DEBUG=1 \
 	    $(PY) setup.py -q build --build-base $(FUZZER)
 	clang -fsanitize=fuzzer,address,undefined -g -O1 -rdynamic tests/fuzz/libfuzzer.c -o $(FUZZER)/fuzz \
 	    $$($(PY) -c 'import sysconfig as s; v = s.get_config_var; print("-I" + s.get_paths()["include"], "-L" + v("LIBDIR"), "-Wl,-rpath," + v("LIBDIR"), "-lpython" + v("LDVERSION"), v("LIBS"))')
-	PYTHONHOME=$$($(PY) -c 'import sys; print(sys.base_prefix)') PYTHONMALLOC=malloc PICKLE5_FUZZ_TARGET=$(TARGET) \
+	set -o pipefail; PYTHONHOME=$$($(PY) -c 'import sys; print(sys.base_prefix)') PYTHONMALLOC=malloc PICKLE5_FUZZ_TARGET=$(TARGET) \
 	    PYTHONPATH="$$(ls -d $(FUZZER)/lib*):tests/fuzz:tests" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZER)/fuzz -max_total_time=$(SECONDS) -timeout=20 \
 	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
-	    $(FUZZER)/corpus-$(TARGET) tests/fuzz/corpus/$(TARGET)
+	    $(FUZZER)/corpus-$(TARGET) $(FUZZ_CORPUS) 2>&1 | tee build/reliability/$(KEY)-fuzz-$(TARGET)-$$(date +%s).log
 
 ## stubs         the type stubs: mypy --strict, and agree with the package as a wheel installs it (stubtest)
 stubs: $(VENV)/.ready
