@@ -6,7 +6,10 @@
      dict                    no slots are set
      (dict or None, slots)   some are
 
-   and BUILD.  The dict of the slots and the tuple around it are never made: their memo numbers stay empty.  An instance's
+   and BUILD.  Likewise members of an Enum, class, value, TUPLE1, REDUCE, and namedtuples, class, items, TUPLE, NEWOBJ, as
+   long as their values and items are atoms.
+
+   The dict of the slots and the tuple around it and the tuples of arguments are never made: their memo numbers stay empty.  An instance's
    own dict is made real if it was not (3.11 on), because its number refers to it. */
 #include "save_inline.h"
 
@@ -90,7 +93,6 @@ static enum saved
 begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, PyObject *dict, PyObject *slots)
 {
     Walk *walk;
-    enum saved saved;
 
     if (save_get(p, class_position) < 0 || writer_reserve(&p->out, 2) < 0)
         return SAVE_ERROR;
@@ -107,12 +109,7 @@ begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position,
     walk->in_child = 1;
     if (dict == NULL)
         return put_op(&p->out, OP_NONE) < 0 ? SAVE_ERROR : SAVE_PUSHED;
-    saved = save(p, dict, only_ours_besides(dict));
-    if (saved != SAVED || slots != NULL)
-        return saved == SAVE_ERROR ? SAVE_ERROR : SAVE_PUSHED;
-    /* the dict was a leaf: nothing is left to do but BUILD */
-    walks_pop(&p->walks);
-    return (enum saved)put_op(&p->out, OP_BUILD);
+    return save(p, dict, only_ours_besides(dict)) < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
 
 /* What an instance that is plain by its type has in its dict and slots: NULL where nothing.  1, or 0 where the dict is
@@ -157,6 +154,86 @@ save_plain_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_posi
     return found;
 }
 
+/* ---- members of an Enum and namedtuples ---- */
+
+/* An object that save() writes at once, whatever else there is, without an error of its own. */
+static ALWAYS_INLINE int
+is_atom(PyObject *obj)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+
+    return is_short_str(obj) || (type == &PyLong_Type && P5_LONG_NDIGITS(obj) <= 4) || type == &PyFloat_Type
+        || obj == Py_None || type == &PyBool_Type;
+}
+
+/* The end of a call: the tuple of its `size` arguments, which is never made, and the object. */
+static int
+put_call(Pickler *p, PyObject *obj, int unique, Py_ssize_t size, enum opcode op)
+{
+    enum opcode tuple = size == 0 ? OP_EMPTY_TUPLE : size == 1 ? OP_TUPLE1 : size == 2 ? OP_TUPLE2
+                      : size == 3 ? OP_TUPLE3 : OP_TUPLE;
+
+    if (put_op(&p->out, tuple) < 0 || (size != 0 && memoize(p, NULL, 1) < 0) || put_op(&p->out, op) < 0)
+        return -1;
+    return memoize(p, obj, unique);
+}
+
+/* The value of a member of an Enum, borrowed, where it is an atom that stands in the member's own dict, and nothing else
+   there is looked up by pickling; or NULL, without an exception. */
+static PyObject *
+member_value(State *st, PyObject *obj)
+{
+    PyObject *in_class = _PyType_Lookup(Py_TYPE(obj), st->s__value_), *dict, *value = NULL;
+
+    if (in_class != NULL && Py_TYPE(in_class)->tp_descr_set != NULL)
+        return NULL;
+    dict = P5_InstanceDict(obj);
+    if (dict != NULL && PyDict_CheckExact(dict) && PyDict_GetItemWithError(dict, st->s___reduce_ex__) == NULL)
+        value = PyDict_GetItemWithError(dict, st->s__value_);
+    Py_XDECREF(dict);
+    PyErr_Clear();
+    return value != NULL && is_atom(value) ? value : NULL;
+}
+
+/* A member of an Enum: 1 if it is written, 0 if it is to be asked, -1 on error. */
+static int
+save_member(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
+{
+    PyObject *value = member_value(p->st, obj);
+    int result = -1;
+
+    if (value == NULL)
+        return 0;
+    Py_INCREF(value);
+    if (save_get(p, class_position) == 0 && save(p, value, 0) == SAVED && put_call(p, obj, unique, 1, OP_REDUCE) == 0)
+        result = 1;
+    Py_DECREF(value);
+    return result;
+}
+
+/* A namedtuple, likewise. */
+static int
+save_namedtuple(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
+{
+    Py_ssize_t i, size = PyTuple_GET_SIZE(obj);
+    PyObject *item;
+
+    for (i = 0; i < size; i++) {
+        if (!is_atom(PyTuple_GET_ITEM(obj, i)))
+            return 0;
+    }
+    if (size > BATCH_SIZE)
+        return 0;
+    if (save_get(p, class_position) < 0 || (size > 3 && put_op(&p->out, OP_MARK) < 0))
+        return -1;
+    for (i = 0; i < size; i++) {
+        item = PyTuple_GET_ITEM(obj, i);
+        if (save(p, item, unique && P5_IS_UNIQUE(item)) != SAVED)
+            return -1;
+    }
+    return put_call(p, obj, unique, size, OP_NEWOBJ) < 0 ? -1 : 1;
+}
+
 ROOM int
 save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
 {
@@ -170,14 +247,22 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
         unique = 0;
         info = find_type_info(p->st, type);
     }
-    if (info->form < TYPE_PLAIN || p->protocol < 2 || p->fast || p->persistent_id != NULL
+    if (info->form < TYPE_ASKED || (info->form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS))
+            || p->protocol < 2 || p->fast || p->persistent_id != NULL
             || p->reducer_override != NULL || in_dispatch_table(p, type))
         return 0;
     *saved = SAVE_ERROR;
     found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
     if (found <= 0)
         return found < 0;   /* the first instance of a class goes the general way */
-    if (info->form == TYPE_PLAIN)
+    if (info->form == TYPE_ASKED) {
+        if (info->asks == ASKS_VALUE)
+            found = save_member(p, obj, unique, class_position);
+        else
+            found = save_namedtuple(p, obj, unique, class_position);
+        *saved = found < 0 ? SAVE_ERROR : SAVED;
+    }
+    else if (info->form == TYPE_PLAIN)
         found = save_plain_instance(p, obj, unique, class_position, info->slots, saved);
     else
         found = save_datetime(p, obj, unique, class_position, (enum type_form)info->form, saved);
