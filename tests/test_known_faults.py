@@ -413,7 +413,7 @@ def run(module, name):
     process = subprocess.Popen([sys.executable, '-c', program + "\nprint('fine')\n"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                env=dict(os.environ, PYTHONMALLOC='debug'))  # freed memory does not look alive
     try:
-        output = process.communicate(timeout=60)[0].decode('utf-8', 'replace')
+        output = process.communicate(timeout=600)[0].decode('utf-8', 'replace')
     except subprocess.TimeoutExpired:
         process.kill()
         return 'took too long'
