@@ -200,7 +200,7 @@ fault('the dispatch table is replaced while it is looked at', '''
 def look():
     if armed:
         pickler.dispatch_table = {}
-        gc.collect(); pad(); [{} for i in range(100)]
+        gc.collect(); pad()
 class Meta(type):
     def __hash__(cls):
         look()
