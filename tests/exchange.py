@@ -210,7 +210,7 @@ def start(command, *arguments):
     process = subprocess.Popen(command + [os.path.abspath(__file__)] + list(arguments), env=environment,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        output = process.communicate(timeout=600)[0].decode('utf-8', 'replace')
+        output = process.communicate(timeout=3600)[0].decode('utf-8', 'replace')
     except subprocess.TimeoutExpired:
         process.kill()
         return 'took too long', 1

@@ -32,11 +32,11 @@ Suite = collections.namedtuple('Suite', 'group module match since seconds')
 SUITES = collections.OrderedDict()
 
 
-def suite(group, name, match='*', since=(3, 6), seconds=600, module=None):
+def suite(group, name, match='*', since=(3, 6), seconds=1800, module=None):
     SUITES[name] = Suite(group, module or 'test.' + name, match, since, seconds)
 
 
-suite('core', 'test_pickle', seconds=1200)
+suite('core', 'test_pickle')
 suite('core', 'test_picklebuffer', since=(3, 8))
 suite('core', 'test_pickletools')
 suite('core', 'test_copyreg')
@@ -48,7 +48,7 @@ for _name in ('datetime collections enum decimal fractions set dict array deque 
               'zoneinfo concurrent_futures').split():
     suite('wider', 'test_' + _name, match='*[Pp]ickl*')
 for _name in ('fork', 'spawn'):
-    suite('wider', 'test_multiprocessing_' + _name, match='*[Pp]ickl*', seconds=300)
+    suite('wider', 'test_multiprocessing_' + _name, match='*[Pp]ickl*', seconds=900)
 
 for _name in ('concurrent_futures', 'multiprocessing_fork', 'multiprocessing_spawn', 'multiprocessing_forkserver'):
     suite('installed', 'whole_test_' + _name, seconds=1500, module='test.test_' + _name)

@@ -12,6 +12,7 @@ import collections
 import glob
 import json
 import os
+import re
 import sys
 import xml.etree.ElementTree
 
@@ -22,15 +23,15 @@ HEAD = '''# What was run where
 
 Written by `tests/write_compatibility.py` out of the runs that `make test-all` makes, on Linux.
 
-Each cell says how many tests were run, and then how many of them failed (f) or were skipped (s), and how many were left out
-(x) and are not among those run. A dash: that interpreter has no such tests installed, or none about pickling.
+Each cell says how many tests were run, then how many of them failed (f) or were skipped (s), and how many were left out (x)
+and are not among those run. A dash: that interpreter has no such tests installed, or none about pickling.
 
 '''
 
 OWN = '''## pickle5's own tests
 
-Each runs against every implementation that is there: the engine (CPython), the Python half, and the interpreter's own pickle as
-the reference. Skipped are mostly those of features that an interpreter does not have.
+Each test runs against every implementation that is there: the engine (CPython only), the Python half, and the interpreter's own
+pickle as the reference. Where a feature is not there it is skipped, or there is none.
 
 '''
 
@@ -55,13 +56,13 @@ class Run(object):
     """One interpreter, by its key."""
 
     def __init__(self, key):
-        tag, version, platform = key.split('-', 2)
+        tag, version, platform = re.match(r'([a-z]+-?\d+)-([^-]+)-(.*)', key).groups()
         self.pypy = tag.startswith('pypy')
         self.numbers = tuple(int(''.join(c for c in part if c.isdigit()) or 0) for part in version.split('.'))
         self.order = self.pypy, self.numbers, platform
         self.label = 'PyPy ' * self.pypy + version + ', 32 bits' * ('i386' in platform) + ', debug' * platform.endswith('-dbg')
         self.suites = collections.OrderedDict()
-        self.own = None
+        self.own = collections.OrderedDict()
 
 
 def read(folder):
@@ -73,11 +74,20 @@ def read(folder):
             with open(path) as file:
                 run.suites = json.load(file, object_pairs_hook=collections.OrderedDict)['suites']
         elif kind == '.xml':
-            suite = xml.etree.ElementTree.parse(path).getroot()
-            suite = suite if suite.tag == 'testsuite' else suite.find('testsuite')
-            tests, skipped, failures, errors = (int(suite.get(name)) for name in ('tests', 'skipped', 'failures', 'errors'))
-            run.own = {'run': tests - skipped, 'failed': [None] * (failures + errors), 'skipped': skipped, 'excluded': []}
+            run.own = own_tests(path)
     return sorted(runs.values(), key=lambda run: run.order)
+
+
+def own_tests(path):
+    """By the file they stand in."""
+    found = {}
+    for case in xml.etree.ElementTree.parse(path).iter('testcase'):
+        file = re.search(r'\btest_\w+', case.get('classname') or case.get('name')).group()
+        facts = found.setdefault(file, {'run': 0, 'failed': [], 'skipped': 0, 'excluded': []})
+        facts['run'] += 1
+        facts['skipped'] += case.find('skipped') is not None
+        facts['failed'] += [case.get('name')] * (case.find('failure') is not None or case.find('error') is not None)
+    return collections.OrderedDict(sorted(found.items()))
 
 
 def cell(facts):
@@ -92,9 +102,9 @@ def cell(facts):
                     ['%dx' % len(facts['excluded'])] * bool(facts['excluded']))
 
 
-def total(run):
-    done = [facts for facts in run.suites.values() if 'run' in facts]
-    crashed = sum('crashed' in facts for facts in run.suites.values())
+def total(suites):
+    done = [facts for facts in suites.values() if 'run' in facts]
+    crashed = sum('crashed' in facts for facts in suites.values())
     numbers = {'run': sum(facts['run'] for facts in done), 'failed': [each for facts in done for each in facts['failed']],
                'skipped': sum(facts['skipped'] for facts in done), 'excluded': [each for facts in done for each in facts['excluded']]}
     return cell(numbers) + (', **%d crashed**' % crashed if crashed else '')
@@ -105,15 +115,12 @@ def table(head, rows):
     return '\n'.join('| %s |' % ' | '.join(line) for line in lines) + '\n'
 
 
-def own_tests(runs):
-    return table(['interpreter', 'tests'], [[run.label, cell(run.own)] for run in runs if run.own])
-
-
-def suites(runs):
-    runs = [run for run in runs if any('run' in facts for facts in run.suites.values())]
-    names = list(collections.OrderedDict((name, None) for run in runs[::-1] for name in run.suites))
-    rows = [[name] + [cell(run.suites.get(name)) for run in runs] for name in names]
-    return table(['suite'] + [run.label for run in runs], rows + [['**all**'] + [total(run) for run in runs]])
+def suites(runs, kind):
+    """Suites by interpreter, of one of the two kinds that a run has."""
+    runs = [run for run in runs if any('run' in facts for facts in getattr(run, kind).values())]
+    names = list(collections.OrderedDict((name, None) for run in runs[::-1] for name in getattr(run, kind)))
+    rows = [[name] + [cell(getattr(run, kind).get(name)) for run in runs] for name in names]
+    return table(['suite'] + [run.label for run in runs], rows + [['**all**'] + [total(getattr(run, kind)) for run in runs]])
 
 
 def exclusions(runs):
@@ -147,8 +154,9 @@ def main(folder):
     runs = read(folder)
     if not runs:
         sys.exit('nothing was left in %s: see the head of %s' % (folder, __file__))
+    text = HEAD + OWN + suites(runs, 'own') + SUITES + suites(runs, 'suites') + exclusions(runs) + exchange(folder)
     with open(TARGET, 'wb') as file:
-        file.write((HEAD + OWN + own_tests(runs) + SUITES + suites(runs) + exclusions(runs) + exchange(folder)).encode('utf-8'))
+        file.write(text.encode('utf-8'))
     print('%s: %d interpreters' % (os.path.relpath(TARGET), len(runs)))
 
 
