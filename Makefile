@@ -334,7 +334,7 @@ test-wheels:
 # --- documentation ---------------------------------------------------------------------------
 
 DOCS = $(VENV)-docs
-$(DOCS)/.ready: $(VENV)/.ready
+$(DOCS)/.ready: | $(VENV)/.ready
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -m pip install -q furo myst-parser sphinx
 	touch $@

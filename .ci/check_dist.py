@@ -18,7 +18,7 @@ folder = sys.argv[1]
 with open(os.path.join(os.path.dirname(__file__), "..", "pickle5", "__init__.py")) as file:
     version = re.search(r'^__version__ = "(.+)"$', file.read(), re.M).group(1)
 EVERYWHERE = ["pickle5/__init__.py", "pickle5/Lib/_base.py", "pickle5/Lib/pickle.py", "pickle5/Lib/pickletools.py",
-              "pickle5/py.typed", "pickle5/_pickle.pyi", "pickle5/pickle.pyi"]
+              "pickle5/_install.py", "pickle5/_startup/sitecustomize.py", "pickle5/py.typed", "pickle5/_pickle.pyi", "pickle5/pickle.pyi"]
 
 
 def check_wheel(path):

@@ -43,7 +43,7 @@ def leave_out_unreachable(app):
 def leave_out_unwritten(app, name, source):
     """Pages that runs write are in the table of contents from their first run on."""
     if name == "index":
-        source[0] = re.sub(r"^(benchmarks|ecosystem|reliability)\n", lambda page: page.group() if os.path.exists(
+        source[0] = re.sub(r"^(benchmarks|reliability)\n", lambda page: page.group() if os.path.exists(
             os.path.join(app.srcdir, page.group(1) + ".md")) else "", source[0], flags=re.M)
 
 
