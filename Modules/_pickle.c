@@ -32,6 +32,7 @@
 #include "_pickle/reader.c"
 #include "_pickle/stack.c"
 #include "_pickle/unpickler_memo.c"
+#include "_pickle/plan.c"
 #include "_pickle/gc_hold.c"
 #include "_pickle/load_atoms.c"
 #include "_pickle/load_containers.c"

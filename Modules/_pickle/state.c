@@ -63,8 +63,9 @@ init_objects(State *st)
     st->object_reduce = PyObject_GetAttr(object_type, st->s___reduce__);
     st->object_class = Py_XNewRef(_PyType_Lookup(&PyBaseObject_Type, st->s___class__));
     st->empty_tuple = PyTuple_New(0);
+    st->unmade_dict = PyObject_CallNoArgs(object_type);
     if (st->object_reduce_ex == NULL || st->object_reduce == NULL || st->object_class == NULL
-            || st->empty_tuple == NULL)
+            || st->empty_tuple == NULL || st->unmade_dict == NULL)
         return -1;
     return PyObject_GetOptionalAttr(object_type, st->s___getstate__, &st->object_getstate) < 0 ? -1 : 0;
 }

@@ -42,7 +42,8 @@
     X(object_reduce)          /* object.__reduce__ */ \
     X(object_class)           /* the descriptor of object.__class__ */ \
     X(object_getstate)        /* object.__getstate__; NULL before 3.11 */ \
-    X(empty_tuple)
+    X(empty_tuple)            /* the one and only */ \
+    X(unmade_dict)            /* stands on the unpickler's stack for a dict that need not be made */
 
 /* Interned strings, as st->s_NAME. */
 #define STATE_STRINGS(X) \
@@ -105,8 +106,18 @@ typedef struct {
 
 enum { TYPE_INFOS = 128 };    /* a power of two */
 
+/* What load_build.c has found out about a type. */
+typedef struct {
+    PyTypeObject *type;       /* borrowed: compared, never used */
+    unsigned int version;
+    unsigned int ways;        /* enum build_ways */
+} BuildInfo;
+
+enum { BUILD_INFOS = 64 };    /* a power of two */
+
 typedef struct {
     TypeInfo type_infos[TYPE_INFOS];
+    BuildInfo build_infos[BUILD_INFOS];
 #define X(name) PyTypeObject *name##_Type;
     STATE_TYPES(X)
 #undef X
