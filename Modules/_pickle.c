@@ -34,6 +34,7 @@
 #include "_pickle/unpickler_memo.c"
 #include "_pickle/plan.c"
 #include "_pickle/gc_hold.c"
+#include "_pickle/long_text.c"
 #include "_pickle/load_atoms.c"
 #include "_pickle/load_containers.c"
 #include "_pickle/load_objects.c"

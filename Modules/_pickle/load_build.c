@@ -193,47 +193,58 @@ build_ways(Unpickler *u, PyTypeObject *type)
 /* Names.  Interning looks each name up in the interpreter's table; a pickle has a few of them again and again, as the same
    objects.  What stands here is owned, so an address stands for one str only. */
 
-static NOINLINE NameEntry *
-enter_name(Unpickler *u, NameEntry *entry, PyObject *key)
+static ALWAYS_INLINE unsigned int
+name_place(PyObject *key)
 {
-    PyObject *old_key, *old_name, *name = Py_NewRef(key);
+    uintptr_t address = (uintptr_t)key;
+    return (unsigned int)(address >> 4 ^ address >> 10) % (2 * NAME_CACHE);
+}
 
-    if (!u->names_used) {
-        memset(u->names, 0, sizeof u->names);
-        u->names_used = 1;
+/* Not where it should be: nearby, or not there.  No more than half of the index is in use, so there is an end. */
+static NOINLINE NameEntry *
+enter_name(Unpickler *u, PyObject *key)
+{
+    NameEntry *entry;
+    unsigned int place = name_place(key);
+
+    if (u->name_count == NAME_CACHE)
+        forget_names(u);
+    if (u->name_count == 0)
+        memset(u->name_index, 0, sizeof u->name_index);
+    for (; u->name_index[place] != 0; place = (place + 1) % (2 * NAME_CACHE)) {
+        entry = &u->names[u->name_index[place] - 1];
+        if (entry->key == key)
+            return entry;
     }
-    PyUnicode_InternInPlace(&name);
-    old_key = entry->key;
-    old_name = entry->name;
+    entry = &u->names[u->name_count++];
+    u->name_index[place] = (unsigned char)u->name_count;
     entry->key = Py_NewRef(key);
-    entry->name = name;
-    entry->dunder = is_dunder(name);
-    Py_XDECREF(old_key);
-    Py_XDECREF(old_name);
+    entry->name = Py_NewRef(key);
+    PyUnicode_InternInPlace(&entry->name);
+    entry->dunder = is_dunder(entry->name);
     return entry;
 }
 
-/* `key` is an exact str. */
+/* `key` is an exact str.  The entry is good until the next look-up. */
 static ALWAYS_INLINE NameEntry *
 find_name(Unpickler *u, PyObject *key)
 {
-    NameEntry *entry = &u->names[((uintptr_t)key >> 4 ^ (uintptr_t)key >> 9) % NAME_CACHE];
+    unsigned int i = u->name_count > 0 ? u->name_index[name_place(key)] : 0;
 
-    if (LIKELY(u->names_used && entry->key == key))
-        return entry;
-    return enter_name(u, entry, key);
+    if (LIKELY(i > 0 && u->names[i - 1].key == key))
+        return &u->names[i - 1];
+    return enter_name(u, key);
 }
 
+/* They are str: letting them go runs no code. */
 ROOM void
 forget_names(Unpickler *u)
 {
-    int i;
-
-    for (i = 0; i < NAME_CACHE; i++) {
-        Py_CLEAR(u->names[i].key);
-        Py_CLEAR(u->names[i].name);
+    while (u->name_count > 0) {
+        NameEntry *entry = &u->names[--u->name_count];
+        Py_DECREF(entry->key);
+        Py_DECREF(entry->name);
     }
-    u->names_used = 0;
 }
 
 /* The short way.  1: done; 0: not the usual case, and nothing has happened; -1: error. */

@@ -71,13 +71,13 @@ load_one(Unpickler *u)
     PyObject *value;
 
     u->protocol = 0;
-    u->raised = u->gc_wanted = u->gc_held = u->fresh_count = u->names_used = 0;
+    u->raised = u->gc_wanted = u->gc_held = u->fresh_count = u->name_count = 0;
     reader_start(&u->in);
     value = run_machine(u);
     if (value != NULL && reader_stop(&u->in) < 0)
         Py_CLEAR(value);
     stack_clear(&u->stack, 1);
-    if (u->names_used)
+    if (u->name_count > 0)
         forget_names(u);
     return value;
 }

@@ -9,7 +9,7 @@
 #include "unpickler_memo.h"
 #include "plan.h"
 
-enum { FRESH_INSTANCES = 8, NAME_CACHE = 32 };
+enum { FRESH_INSTANCES = 8, NAME_CACHE = 64 };
 
 /* A str of the pickle that names an attribute, and the interned one that stands for it; both are owned. */
 typedef struct {
@@ -37,7 +37,7 @@ typedef struct {
     int gc_wanted;                /* see gc_hold.h */
     int gc_held;
     int fresh_count;              /* instances without attributes: see gc_hold.h */
-    int names_used;               /* there is something in names */
+    int name_count;               /* entries of names */
     int raised;                   /* the pending exception is the engine's own, and may say where in the pickle */
     enum encoding encoding_kind;
     const char *encoding;         /* how Python 2's str is decoded */
@@ -49,6 +49,7 @@ typedef struct {
     PyObject *persistent_load;    /* the hook of this load, or NULL */
     const PyObject *fresh[FRESH_INSTANCES];   /* only compared with */
     NameEntry names[NAME_CACHE];
+    unsigned char name_index[2 * NAME_CACHE];   /* by address: the entry's place plus one; set from the first name on */
 } Unpickler;
 
 typedef struct {
@@ -73,6 +74,8 @@ ROOM PyObject *decode_python2(Unpickler *u, const char *data, Py_ssize_t size);
 ROOM PyObject *decode_non_ascii(Unpickler *u, const unsigned char *data, Py_ssize_t size);
 /* A two's complement little-endian int of any size; a new reference. */
 ROOM PyObject *decode_int(const unsigned char *data, Py_ssize_t size);
+/* long_text.c: the str of `size` bytes that come next, and must be read from a file; a new reference. */
+ROOM PyObject *read_long_text(Unpickler *u, Py_ssize_t size);
 ROOM int load_int(Unpickler *u);
 ROOM int load_long(Unpickler *u);
 ROOM int load_counted_long(Unpickler *u, int width);
