@@ -8,7 +8,9 @@
        free_collector(u)    before anything that may run foreign code: a call into an object of a type not known, a
                             file, a signal handler, the last reference to an object, the end of the load
 
-   From 3.12 on the collector runs only between the instructions of Python code, and both do nothing. */
+   From 3.12 on the collector runs only between the instructions of Python code, and there is nothing to hold.  But
+   free_collector also is the place that knows when foreign code may run: an instance that was made since then cannot have
+   got attributes from anybody. */
 #ifndef P5_GC_HOLD_H
 #define P5_GC_HOLD_H
 
@@ -28,25 +30,34 @@ hold_collector(Unpickler *u)
 static ALWAYS_INLINE void
 free_collector(Unpickler *u)
 {
-    if (!P5_ALLOCATION_MAY_COLLECT)
-        return;
-    u->fresh = NULL;
-    if (u->gc_held)
+    u->fresh_count = 0;
+    if (P5_ALLOCATION_MAY_COLLECT && u->gc_held)
         switch_collector_on(u);
 }
 
-/* Remember the instance that was just made; has no foreign code run since then, so that it has no attributes yet? */
+/* Remember the instance that was just made. */
 static ALWAYS_INLINE void
-remember_fresh(Unpickler *u, PyObject *instance)
+remember_fresh(Unpickler *u, const PyObject *instance)
 {
-    if (P5_ALLOCATION_MAY_COLLECT)
-        u->fresh = instance;
+    if (UNLIKELY(u->fresh_count == FRESH_INSTANCES))
+        u->fresh_count = 0;
+    u->fresh[u->fresh_count++] = instance;
 }
 
+/* Is it one that was remembered, with no foreign code run since then, so that it has no attributes yet?  It is about to
+   get some: it and those made after it, which wait for none any more, are forgotten. */
 static ALWAYS_INLINE int
-is_fresh(const Unpickler *u, const PyObject *instance)
+take_fresh(Unpickler *u, const PyObject *instance)
 {
-    return u->fresh == instance;
+    int i = u->fresh_count;
+
+    while (i-- > 0) {
+        if (u->fresh[i] == instance) {
+            u->fresh_count = i;
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Let go of a reference that may be the last one. */

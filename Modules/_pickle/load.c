@@ -64,11 +64,44 @@ bad_protocol(Unpickler *u, int protocol)
     return load_fail(u, PyExc_ValueError, "unsupported pickle protocol: %d", protocol);
 }
 
-/* MEMOIZE and BINPUT where the memo has no free slot for it, or already has something there. */
+/* Will nobody ever ask the memo for this object, or see that the memo does not keep it?  See plan.c. */
+static ALWAYS_INLINE int
+never_asked(const Unpickler *u, Py_ssize_t number, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+
+    if (plan_note(&u->plan, number) & PLAN_ASKED)
+        return 0;
+    if (type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyFloat_Type || type == &PyLong_Type)
+        return 1;
+    return !u->plan.keep_containers && (type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type);
+}
+
+/* MEMOIZE and BINPUT where there is a plan, the memo has no free slot for it, or already has something there. */
 static int NOINLINE
 memoize_slowly(Unpickler *u, Py_ssize_t index)
 {
+    if (u->plan.size > 0 && never_asked(u, index, u->stack.top[-1])) {
+        u->memo.count++;
+        return 0;
+    }
     return unpickler_memo_put(&u->memo, index, u->stack.top[-1]);
+}
+
+/* EMPTY_DICT: where it would only carry a state from SETITEMS to BUILD it need not be made. */
+static int NOINLINE
+load_planned_dict(Unpickler *u)
+{
+    const unsigned char *p = behind_put(u->in.pos, u->in.end, u->memo.count);
+    PyObject *dict;
+
+    if (p != NULL && plan_note(&u->plan, u->memo.count) == PLAN_STATE && !u->plan.keep_containers) {
+        u->in.pos = p;
+        u->memo.count++;
+        return stack_push(&u->stack, Py_NewRef(u->st->unmade_dict));
+    }
+    dict = PyDict_New();
+    return dict == NULL ? -1 : stack_push(&u->stack, dict);
 }
 
 #define SAVE() do { \
@@ -268,10 +301,8 @@ next:
     OPCODE(MEMOIZE):
         NEED(1);
         n = u->memo.count;
-        if (UNLIKELY((size_t)n >= (size_t)u->memo.limit || u->memo.slots[n] != NULL)) {
-            CALL(memoize_slowly(u, n));
-            DISPATCH();
-        }
+        if (UNLIKELY((size_t)n >= (size_t)u->memo.open || u->memo.slots[n] != NULL))
+            goto put_with_care;
         u->memo.slots[n] = Py_NewRef(top[-1]);
         u->memo.count = n + 1;
         DISPATCH();
@@ -280,12 +311,16 @@ next:
         NEED(1);
         n = *p++;
     put:
-        if (UNLIKELY((size_t)n >= (size_t)u->memo.limit || u->memo.slots[n] != NULL)) {
-            CALL(memoize_slowly(u, n));
-            DISPATCH();
-        }
+        if (UNLIKELY((size_t)n >= (size_t)u->memo.open || u->memo.slots[n] != NULL))
+            goto put_with_care;
         u->memo.slots[n] = Py_NewRef(top[-1]);
         u->memo.count++;
+        DISPATCH();
+    put_with_care:
+        if (u->plan.size > 0)
+            QUIET_CALL(memoize_slowly(u, n));       /* nothing is replaced */
+        else
+            CALL(memoize_slowly(u, n));
         DISPATCH();
     OPCODE(LONG_BINPUT):
         ARGUMENT(4);
@@ -339,6 +374,10 @@ next:
         PUSH_NEW(PyList_New(0));
         DISPATCH();
     OPCODE(EMPTY_DICT):
+        if (UNLIKELY(u->plan.size > 0)) {
+            QUIET_CALL(load_planned_dict(u));
+            DISPATCH();
+        }
         PUSH_NEW(PyDict_New());
         DISPATCH();
     OPCODE(EMPTY_SET):

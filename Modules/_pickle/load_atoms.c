@@ -8,6 +8,9 @@
 /* More digits than this are refused where the interpreter has no limit of its own: the conversion is quadratic. */
 enum { MAX_DIGITS = 400000 };
 
+/* A str from this many bytes on is decoded as it is read from a file. */
+enum { LONG_TEXT = 1024 * 1024 };
+
 /* Length of a text argument: an empty one is refused as truncated. */
 static int
 read_number(Unpickler *u, const unsigned char **line, Py_ssize_t *length)
@@ -293,11 +296,20 @@ load_counted_unicode(Unpickler *u, int width)
 {
     Py_ssize_t size = read_count(u, width, "BINUNICODE");
     PyObject *value;
+    int must_read = 0;
 
-    if (size < 0 || reader_need(&u->in, size) < 0)
+    if (size < 0)
         return -1;
-    value = is_ascii(u->in.pos, size) ? new_ascii(u->in.pos, size) : decode_non_ascii(u, u->in.pos, size);
-    u->in.pos += size;
+    if (size >= LONG_TEXT)
+        must_read = reader_must_read(&u->in, size);
+    if (must_read > 0)
+        value = read_long_text(u, size);
+    else if (must_read < 0 || reader_need(&u->in, size) < 0)
+        return -1;
+    else {
+        value = is_ascii(u->in.pos, size) ? new_ascii(u->in.pos, size) : decode_non_ascii(u, u->in.pos, size);
+        u->in.pos += size;
+    }
     return value == NULL ? -1 : stack_push(&u->stack, value);
 }
 

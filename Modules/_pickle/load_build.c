@@ -2,7 +2,13 @@
 
    The usual case has a short way: an instance whose class says nothing about its state or its attributes, just made,
    and a plain dict of names.  Then no foreign code runs, and the instance's __dict__ fills up as if by assignment.
-   Everything else goes the long way, where anything may happen to the state while it is applied. */
+   Everything else goes the long way, where anything may happen to the state while it is applied.
+
+   Shorter still: where the plan says that a dict is made for nothing but BUILD, it is not made, and the pairs go from the
+   stack into the instance (load_unmade_state).  When that does not work out the dict is made after all, so every case that
+   is not usual meets what it would have met.
+
+   What is known of a type stands as long as its version tag: any change of the type or of its bases gives it another. */
 #include "unpickler.h"
 #include "gc_hold.h"
 
@@ -108,20 +114,140 @@ apply_state(Unpickler *u, PyObject *instance, PyObject *state)
     return 0;
 }
 
-/* The short way. */
+/* What is known of types. */
 
-/* Is this the __dict__ that classes have by themselves, reached in the way that they have by themselves, and no
-   __setstate__ in sight? */
+enum build_ways {
+    BUILD_ORDINARY = 1,         /* attributes are found the ordinary way, and there is no __setstate__ in the type */
+    BUILD_DICT = 2,             /* and its __dict__ is the one that classes have by themselves */
+    BUILD_SLOTS = 4,            /* ordinary, and attributes are set the ordinary way too */
+    BUILD_FREE_NAMES = 8        /* nothing in the type would stand in the way of setting an attribute, if its name does
+                                   not begin with two underscores */
+};
+
 static int
-has_plain_state(Unpickler *u, PyTypeObject *type)
+is_dunder(PyObject *name)
 {
-    PyObject *dict_descr;
-
-    if (type->tp_getattro != PyObject_GenericGetAttr || _PyType_Lookup(type, u->st->s___setstate__) != NULL)
-        return 0;
-    dict_descr = _PyType_Lookup(type, u->st->s___dict__);
-    return dict_descr != NULL && Py_IS_TYPE(dict_descr, &PyGetSetDescr_Type);
+    return PyUnicode_GET_LENGTH(name) >= 2 && PyUnicode_READ_CHAR(name, 0) == '_' && PyUnicode_READ_CHAR(name, 1) == '_';
 }
+
+/* Nothing that takes part in setting an attribute, nor something that could come to without a change of this type: what
+   is there must be of types that cannot be changed. */
+static int
+leaves_names_free(PyTypeObject *type)
+{
+    PyObject *bases = type->tp_mro, *dict, *key, *value;
+    Py_ssize_t i, position;
+
+    for (i = 0; bases != NULL && i < PyTuple_GET_SIZE(bases); i++) {
+        if (PyTuple_GET_ITEM(bases, i) == (PyObject *)&PyBaseObject_Type)
+            continue;
+        dict = ((PyTypeObject *)PyTuple_GET_ITEM(bases, i))->tp_dict;
+        if (dict == NULL)
+            return 0;
+        for (position = 0; PyDict_Next(dict, &position, &key, &value);) {
+            if (!PyUnicode_CheckExact(key))
+                return 0;
+            if (!is_dunder(key) && (Py_TYPE(value)->tp_descr_set != NULL
+                                    || PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_HEAPTYPE)))
+                return 0;
+        }
+    }
+    return bases != NULL;
+}
+
+static NOINLINE unsigned int
+find_build_ways(Unpickler *u, PyTypeObject *type, BuildInfo *info)
+{
+    PyObject *dict;
+    unsigned int ways = 0;
+
+    if (type->tp_getattro == PyObject_GenericGetAttr && _PyType_Lookup(type, u->st->s___setstate__) == NULL) {
+        ways |= BUILD_ORDINARY;
+        if (type->tp_setattro == PyObject_GenericSetAttr)
+            ways |= BUILD_SLOTS;
+        dict = _PyType_Lookup(type, u->st->s___dict__);
+        if (dict != NULL && Py_IS_TYPE(dict, &PyGetSetDescr_Type))
+            ways |= BUILD_DICT;
+    }
+    info->version = P5_TypeVersion(type);       /* the look-ups have given it one */
+    if (info->version != 0 && ways & BUILD_DICT && leaves_names_free(type))
+        ways |= BUILD_FREE_NAMES;
+    info->type = type;
+    info->ways = ways;
+    return ways;
+}
+
+/* Runs no foreign code. */
+static ALWAYS_INLINE unsigned int
+build_ways(Unpickler *u, PyTypeObject *type)
+{
+    uintptr_t address = (uintptr_t)type;
+    BuildInfo *info = &u->st->build_infos[(address >> 4 ^ address >> 10) % BUILD_INFOS];
+    unsigned int version = P5_TypeVersion(type);
+
+    if (LIKELY(info->type == type && info->version == version && version != 0))
+        return info->ways;
+    return find_build_ways(u, type, info);
+}
+
+/* Names.  Interning looks each name up in the interpreter's table; a pickle has a few of them again and again, as the same
+   objects.  What stands here is owned, so an address stands for one str only. */
+
+static ALWAYS_INLINE unsigned int
+name_place(PyObject *key)
+{
+    uintptr_t address = (uintptr_t)key;
+    return (unsigned int)(address >> 4 ^ address >> 10) % (2 * NAME_CACHE);
+}
+
+/* Not where it should be: nearby, or not there.  No more than half of the index is in use, so there is an end. */
+static NOINLINE NameEntry *
+enter_name(Unpickler *u, PyObject *key)
+{
+    NameEntry *entry;
+    unsigned int place = name_place(key);
+
+    if (u->name_count == NAME_CACHE)
+        forget_names(u);
+    if (u->name_count == 0)
+        memset(u->name_index, 0, sizeof u->name_index);
+    for (; u->name_index[place] != 0; place = (place + 1) % (2 * NAME_CACHE)) {
+        entry = &u->names[u->name_index[place] - 1];
+        if (entry->key == key)
+            return entry;
+    }
+    entry = &u->names[u->name_count++];
+    u->name_index[place] = (unsigned char)u->name_count;
+    entry->key = Py_NewRef(key);
+    entry->name = Py_NewRef(key);
+    PyUnicode_InternInPlace(&entry->name);
+    entry->dunder = is_dunder(entry->name);
+    return entry;
+}
+
+/* `key` is an exact str.  The entry is good until the next look-up. */
+static ALWAYS_INLINE NameEntry *
+find_name(Unpickler *u, PyObject *key)
+{
+    unsigned int i = u->name_count > 0 ? u->name_index[name_place(key)] : 0;
+
+    if (LIKELY(i > 0 && u->names[i - 1].key == key))
+        return &u->names[i - 1];
+    return enter_name(u, key);
+}
+
+/* They are str: letting them go runs no code. */
+ROOM void
+forget_names(Unpickler *u)
+{
+    while (u->name_count > 0) {
+        NameEntry *entry = &u->names[--u->name_count];
+        Py_DECREF(entry->key);
+        Py_DECREF(entry->name);
+    }
+}
+
+/* The short way.  1: done; 0: not the usual case, and nothing has happened; -1: error. */
 
 /* All keys plain names?  The dict is exact, so looking runs no code. */
 static int
@@ -137,29 +263,22 @@ has_plain_names(PyObject *state)
     return 1;
 }
 
-/* Nothing below runs foreign code: the names are hashed by the interpreter, and nothing is replaced. */
+/* The instance's dict, a new reference in *dict, if it is its very own and empty.  Then there is no __setstate__ in it, and
+   filling it runs no foreign code: the names are hashed by the interpreter, and nothing is replaced. */
 static int
-fill_instance_dict(PyObject *dict, PyObject *state)
+get_empty_dict(Unpickler *u, PyObject *instance, PyObject **dict)
 {
-    Py_ssize_t position = 0;
-    PyObject *key, *value;
-    int result = 0;
-
-    while (result == 0 && PyDict_Next(state, &position, &key, &value)) {
-        if (PyUnicode_CHECK_INTERNED(key)) {
-            result = PyDict_SetItem(dict, key, value);
-            continue;
-        }
-        Py_INCREF(key);
-        PyUnicode_InternInPlace(&key);
-        result = PyDict_SetItem(dict, key, value);
-        Py_DECREF(key);
-    }
-    return result;
+    *dict = PyObject_GetAttr(instance, u->st->s___dict__);
+    if (*dict == NULL)
+        return -1;
+    if (PyDict_CheckExact(*dict) && PyDict_GET_SIZE(*dict) == 0)
+        return 1;
+    Py_CLEAR(*dict);
+    return 0;
 }
 
-/* The same for an instance that has no dict yet and need not get one: each name is set as an attribute, unless the
-   class has something under it that would stand in the way. */
+/* For an instance that has no dict yet and need not get one: each name is set as an attribute, unless the class has
+   something under it that would stand in the way. */
 static int
 set_attribute(Unpickler *u, PyObject *instance, PyObject *name, PyObject *value)
 {
@@ -176,51 +295,166 @@ set_attribute(Unpickler *u, PyObject *instance, PyObject *name, PyObject *value)
     return result;
 }
 
-/* What an attribute replaces may run foreign code when it goes, and that may change the state: no more steps than it
-   has items now. */
+/* Before attributes are set on an instance that may have some: the type has no __setstate__, but it may have one of its
+   own; looking for it there runs no code.  What is replaced may run some when it goes. */
 static int
-fill_attributes(Unpickler *u, PyObject *instance, PyObject *state)
+expect_old_attributes(Unpickler *u, PyObject *instance)
 {
-    Py_ssize_t position = 0, left = PyDict_GET_SIZE(state);
-    PyObject *key, *value;
-    int result = 0;
+    PyObject *setstate = NULL;
+    int found = PyObject_GetOptionalAttr(instance, u->st->s___setstate__, &setstate);
 
-    if (!is_fresh(u, instance))
-        free_collector(u);
-    while (result == 0 && left-- > 0 && PyDict_Next(state, &position, &key, &value)) {
-        Py_INCREF(key);
-        PyUnicode_InternInPlace(&key);
-        result = set_attribute(u, instance, key, value);
-        Py_DECREF(key);
+    if (found != 0) {
+        Py_XDECREF(setstate);
+        return found < 0 ? -1 : 0;
     }
-    return result;
+    free_collector(u);
+    return 1;
 }
 
-/* 1: done; 0: not the usual case, and nothing has happened; -1: error. */
+/* From a dict.  If foreign code runs it may change the state: no more steps than it has items now, and a reference of our
+   own to what is in hand. */
+static int
+fill_from_dict(Unpickler *u, PyObject *instance, PyObject *state)
+{
+    Py_ssize_t position = 0, left = PyDict_GET_SIZE(state);
+    PyObject *dict = NULL, *key, *value, *name;
+    int found, result = 0;
+
+    if (P5_INLINE_ATTRIBUTES(Py_TYPE(instance)))
+        found = take_fresh(u, instance) ? 1 : expect_old_attributes(u, instance);
+    else
+        found = get_empty_dict(u, instance, &dict);
+    if (found <= 0)
+        return found;
+    while (result == 0 && left-- > 0 && PyDict_Next(state, &position, &key, &value)) {
+        name = Py_NewRef(key);
+        Py_INCREF(value);
+        PyUnicode_InternInPlace(&name);
+        result = dict != NULL ? PyDict_SetItem(dict, name, value) : set_attribute(u, instance, name, value);
+        Py_DECREF(value);
+        Py_DECREF(name);
+    }
+    Py_XDECREF(dict);
+    return result < 0 ? -1 : 1;
+}
+
 static int
 build_plainly(Unpickler *u, PyObject *instance, PyObject *state)
 {
-    PyObject *dict, *setstate = NULL;
-    int result = 0;
-
-    if (!PyDict_CheckExact(state) || !has_plain_state(u, Py_TYPE(instance)) || !has_plain_names(state))
+    if (!PyDict_CheckExact(state) || !(build_ways(u, Py_TYPE(instance)) & BUILD_DICT) || !has_plain_names(state))
         return 0;
-    if (P5_INLINE_ATTRIBUTES(Py_TYPE(instance))) {
-        /* Only the instance itself can have a __setstate__ now, and looking for it there runs no code. */
-        result = PyObject_GetOptionalAttr(instance, u->st->s___setstate__, &setstate);
-        if (result != 0) {
-            Py_XDECREF(setstate);
-            return result < 0 ? -1 : 0;
-        }
-        return fill_attributes(u, instance, state) < 0 ? -1 : 1;
+    return fill_from_dict(u, instance, state);
+}
+
+/* From pairs on the stack, which nothing else can reach. */
+static int
+fill_from_pairs(Unpickler *u, PyObject *instance, PyObject **first, unsigned int ways)
+{
+    PyObject *dict = NULL, **pair;
+    NameEntry *entry;
+    int found, result = 0, fresh = 0;
+
+    if (!P5_INLINE_ATTRIBUTES(Py_TYPE(instance)))
+        found = get_empty_dict(u, instance, &dict);
+    else {
+        fresh = take_fresh(u, instance);
+        found = fresh ? 1 : expect_old_attributes(u, instance);
     }
-    dict = PyObject_GetAttr(instance, u->st->s___dict__);
+    if (found <= 0)
+        return found;
+    for (pair = first; result == 0 && pair < u->stack.top; pair += 2) {
+        entry = find_name(u, pair[0]);
+        if (dict != NULL)
+            result = PyDict_SetItem(dict, entry->name, pair[1]);
+        /* As long as the instance is fresh nothing is replaced, so no code runs and what was known of the type holds. */
+        else if (fresh && ways & BUILD_FREE_NAMES && !entry->dunder)
+            result = PyObject_GenericSetAttr(instance, entry->name, pair[1]);
+        else
+            result = set_attribute(u, instance, entry->name, pair[1]);
+    }
+    Py_XDECREF(dict);
+    return result < 0 ? -1 : 1;
+}
+
+/* The pairs are the second half of a state: they go into slots.  Only where each is an empty one: then nothing is
+   replaced, and no code runs. */
+static int
+fill_slots(Unpickler *u, PyObject *instance, PyObject **first)
+{
+    PyTypeObject *type = Py_TYPE(instance);
+    PyObject *member, **pair;
+    PyMemberDef *def;
+
+    for (pair = first; pair < u->stack.top; pair += 2) {
+        member = _PyType_Lookup(type, find_name(u, pair[0])->name);
+        if (member == NULL || !Py_IS_TYPE(member, &PyMemberDescr_Type)
+                || !PyType_IsSubtype(type, ((PyDescrObject *)member)->d_type))
+            return 0;
+        def = ((PyMemberDescrObject *)member)->d_member;
+        if (def->type != T_OBJECT_EX || def->flags != 0 || *(PyObject **)((char *)instance + def->offset) != NULL)
+            return 0;
+    }
+    for (pair = first; pair < u->stack.top; pair += 2) {
+        if (PyObject_GenericSetAttr(instance, find_name(u, pair[0])->name, pair[1]) < 0)
+            return -1;
+    }
+    return 1;
+}
+
+/* Carry out BUILD from the pairs. */
+static int
+build_from_pairs(Unpickler *u, PyObject **first)
+{
+    const unsigned char *p = u->in.pos, *end = u->in.end;
+    PyObject **pair;
+    unsigned int ways;
+    int paired, found;
+
+    for (pair = first; pair < u->stack.top; pair += 2) {
+        if (!PyUnicode_CheckExact(pair[0]))
+            return 0;
+    }
+    paired = p < end && *p == OP_TUPLE2;
+    if (paired) {
+        /* Of the dict in the first half there is none; of the pair itself there need not be one. */
+        if (first[-2] != Py_None || first - 3 < u->stack.fence
+                || plan_note(&u->plan, u->memo.count) & PLAN_ASKED)
+            return 0;
+        p = behind_put(p + 1, end, u->memo.count);
+    }
+    if (p == NULL || p >= end || *p != OP_BUILD || first - 2 < u->stack.fence)
+        return 0;
+    ways = build_ways(u, Py_TYPE(first[-2 - paired]));
+    if (!paired)
+        found = ways & BUILD_DICT ? fill_from_pairs(u, first[-2], first, ways) : 0;
+    else if (!(ways & BUILD_SLOTS))
+        found = 0;
+    else {
+        found = take_fresh(u, first[-3]) || !(ways & BUILD_DICT) ? 1 : expect_old_attributes(u, first[-3]);
+        if (found > 0)
+            found = fill_slots(u, first[-3], first);
+    }
+    if (found <= 0)
+        return found;
+    u->memo.count += paired;
+    u->in.pos = p + 1;
+    cut_stack(u, first - 1 - paired);
+    return 1;
+}
+
+ROOM int
+load_unmade_state(Unpickler *u, PyObject **first)
+{
+    PyObject *dict;
+    int found = build_from_pairs(u, first);
+
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    dict = PyDict_New();
     if (dict == NULL)
         return -1;
-    if (PyDict_CheckExact(dict) && PyDict_GET_SIZE(dict) == 0 && dict != state)
-        result = fill_instance_dict(dict, state) < 0 ? -1 : 1;
-    Py_DECREF(dict);
-    return result;
+    Py_SETREF(first[-1], dict);
+    return set_items(u, first);
 }
 
 /* The stack owns the instance and the state until it is all done. */

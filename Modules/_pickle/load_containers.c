@@ -352,7 +352,7 @@ load_appends(Unpickler *u)
     return extend_other(u, first[-1], first);
 }
 
-static int
+ROOM int
 set_items(Unpickler *u, PyObject **first)
 {
     PyObject *container = first[-1], **pair;
@@ -389,6 +389,8 @@ load_setitems(Unpickler *u)
         return -1;
     if ((u->stack.top - first) % 2 != 0)
         return load_fail(u, u->st->UnpicklingError, "odd number of items for SETITEMS");
+    if (first[-1] == u->st->unmade_dict)
+        return load_unmade_state(u, first);
     return set_items(u, first);
 }
 

@@ -63,6 +63,22 @@ makes_plain_instance(const PyTypeObject *type)
         && !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
 }
 
+/* The first plain instance: look ahead, if the numbers of the memo were given in order so far. */
+static void NOINLINE
+plan_instances(Unpickler *u)
+{
+    Py_ssize_t i = 0;
+
+    u->plan.wanted = 0;
+    while (i < u->memo.count && i < u->memo.limit && u->memo.slots[i] != NULL)
+        i++;
+    if (i < u->memo.count)
+        return;
+    plan_make(&u->plan, u->in.pos, u->in.data_end, i);
+    if (u->plan.size > 0)
+        u->memo.open = 0;
+}
+
 ROOM int
 load_newobj(Unpickler *u)
 {
@@ -77,6 +93,8 @@ load_newobj(Unpickler *u)
     if (makes_plain_instance(cls) && first[1] == u->st->empty_tuple) {
         value = cls->tp_new(cls, first[1], NULL);
         remember_fresh(u, value);
+        if (UNLIKELY(u->plan.wanted))
+            plan_instances(u);
     }
     else {
         free_collector(u);

@@ -588,6 +588,27 @@ next_size(Py_ssize_t have, Py_ssize_t n)
     return n - have > step ? have + step : n;
 }
 
+ROOM int
+reader_must_read(Reader *r, Py_ssize_t n)
+{
+    int at_hand = locate(r, n);
+    return at_hand < 0 ? -1 : !at_hand;
+}
+
+ROOM int
+reader_take(Reader *r, unsigned char *dest, Py_ssize_t n)
+{
+    Py_ssize_t left = r->data_end - r->pos;
+
+    if (left > n)
+        left = n;
+    if (left > 0)
+        memcpy(dest, r->pos, (size_t)left);
+    took(r, left);
+    r->offset += n - left;
+    return read_into(r, (char *)dest + left, n - left);
+}
+
 ROOM PyObject *
 reader_take_bytes(Reader *r, Py_ssize_t n)
 {
@@ -612,6 +633,8 @@ reader_take_bytes(Reader *r, Py_ssize_t n)
         return NULL;
     take_rest(r, PyBytes_AS_STRING(bytes));
     for (;;) {
+        if (size == n)          /* moving huge pages costs more than they save */
+            ask_for_huge_pages(PyBytes_AS_STRING(bytes) + have, (size_t)(size - have));
         filled = read_into(r, PyBytes_AS_STRING(bytes) + have, size - have);
         if (filled == FILL_LOST)
             return NULL;
@@ -653,6 +676,8 @@ reader_take_bytearray(Reader *r, Py_ssize_t n)
         return NULL;
     take_rest(r, PyByteArray_AS_STRING(array));
     for (;;) {
+        if (size == n)
+            ask_for_huge_pages(PyByteArray_AS_STRING(array) + have, (size_t)(size - have));
         filled = read_into(r, PyByteArray_AS_STRING(array) + have, size - have);
         if (filled == FILL_LOST)
             return NULL;

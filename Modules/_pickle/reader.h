@@ -53,6 +53,10 @@ ROOM int reader_frame(Reader *r, uint64_t n);
 /* Take n bytes as a new bytes or bytearray, straight from the file where they are not at hand. */
 ROOM PyObject *reader_take_bytes(Reader *r, Py_ssize_t n);
 ROOM PyObject *reader_take_bytearray(Reader *r, Py_ssize_t n);
+/* An argument of n bytes begins at pos: must it be read from the file?  If so (1) it may be taken in parts. */
+ROOM int reader_must_read(Reader *r, Py_ssize_t n);
+/* Take the next n bytes of such an argument.  0, -1, or -2: with an exception, and `dest` must never be freed. */
+ROOM int reader_take(Reader *r, unsigned char *dest, Py_ssize_t n);
 /* "pickle data was truncated" */
 ROOM int reader_truncated(Reader *r);
 

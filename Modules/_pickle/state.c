@@ -66,8 +66,10 @@ init_objects(State *st)
     st->type_name = Py_XNewRef(_PyType_Lookup(&PyType_Type, st->s___name__));
     st->type_getattribute = Py_XNewRef(_PyType_Lookup(&PyType_Type, st->s___getattribute__));
     st->empty_tuple = PyTuple_New(0);
+    st->unmade_dict = PyObject_CallNoArgs(object_type);
     if (st->object_reduce_ex == NULL || st->object_reduce == NULL || st->object_class == NULL
-            || st->type_name == NULL || st->type_getattribute == NULL || st->empty_tuple == NULL)
+            || st->type_name == NULL || st->type_getattribute == NULL || st->empty_tuple == NULL
+            || st->unmade_dict == NULL)
         return -1;
     return PyObject_GetOptionalAttr(object_type, st->s___getstate__, &st->object_getstate) < 0 ? -1 : 0;
 }

@@ -46,7 +46,8 @@
     X(type_name)              /* the descriptors of type.__name__ and type.__getattribute__ */ \
     X(type_getattribute) \
     X(known_functions)        /* {name: function}, made when first needed; see typeinfo.c */ \
-    X(empty_tuple)
+    X(empty_tuple)            /* the one and only */ \
+    X(unmade_dict)            /* stands on the unpickler's stack for a dict that need not be made */
 
 /* Interned strings, as st->s_NAME. */
 #define STATE_STRINGS(X) \
@@ -126,12 +127,22 @@ typedef struct {
 
 enum { TYPE_INFOS = 128 };    /* a power of two */
 
+/* What load_build.c has found out about a type. */
+typedef struct {
+    PyTypeObject *type;       /* borrowed: compared, never used */
+    unsigned int version;
+    unsigned int ways;        /* enum build_ways */
+} BuildInfo;
+
+enum { BUILD_INFOS = 64 };    /* a power of two */
+
 typedef struct {
     TypeInfo type_infos[TYPE_INFOS];
     size_t last_size;         /* of the last pickle that dumps() made, in bytes */
     int stands_in;            /* loaded as "_pickle", in the place of the interpreter's own: see pickle5/_install.py */
     int default_protocol;     /* where nothing is said */
     int highest_protocol;     /* what a negative number stands for */
+    BuildInfo build_infos[BUILD_INFOS];
 #define X(name) PyTypeObject *name##_Type;
     STATE_TYPES(X)
 #undef X

@@ -61,6 +61,7 @@ unpickler_core_init(Unpickler *u, State *st)
     u->buffers = u->object = u->persistent_load = NULL;
     stack_init(&u->stack);
     unpickler_memo_init(&u->memo);
+    plan_init(&u->plan);
 }
 
 /* Load one pickle. */
@@ -70,13 +71,14 @@ load_one(Unpickler *u)
     PyObject *value;
 
     u->protocol = 0;
-    u->raised = u->gc_wanted = u->gc_held = 0;
-    u->fresh = NULL;
+    u->raised = u->gc_wanted = u->gc_held = u->fresh_count = u->name_count = 0;
     reader_start(&u->in);
     value = run_machine(u);
     if (value != NULL && reader_stop(&u->in) < 0)
         Py_CLEAR(value);
     stack_clear(&u->stack, 1);
+    if (u->name_count > 0)
+        forget_names(u);
     return value;
 }
 
@@ -87,6 +89,7 @@ load_once(Unpickler *u)
     PyObject *value = load_one(u);
 
     unpickler_memo_clear(&u->memo);
+    plan_clear(&u->plan);
     reader_clear(&u->in);
     Py_CLEAR(u->buffers);
     return value;
@@ -124,6 +127,7 @@ pickle_load(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames)
         Py_XDECREF(settings.buffers);
         return NULL;
     }
+    u.plan.wanted = 1;          /* bytes that were read belong to this load alone */
     return load_once(&u);
 }
 
@@ -155,6 +159,7 @@ pickle_loads(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames
     if (LIKELY(PyBytes_CheckExact(given[LOAD_FILE]))) {
         reader_init_memory(&u.in, st, (const unsigned char *)PyBytes_AS_STRING(given[LOAD_FILE]),
                            PyBytes_GET_SIZE(given[LOAD_FILE]));
+        u.plan.wanted = 1;      /* bytes do not change under the load */
         return load_once(&u);
     }
     if (PyObject_GetBuffer(given[LOAD_FILE], &view, PyBUF_SIMPLE) < 0) {

@@ -7,6 +7,16 @@
 #include "reader.h"
 #include "stack.h"
 #include "unpickler_memo.h"
+#include "plan.h"
+
+enum { FRESH_INSTANCES = 8, NAME_CACHE = 64 };
+
+/* A str of the pickle that names an attribute, and the interned one that stands for it; both are owned. */
+typedef struct {
+    PyObject *key;
+    PyObject *name;
+    int dunder;                   /* it begins with two underscores */
+} NameEntry;
 
 enum encoding {
     ENCODING_OTHER,
@@ -20,12 +30,14 @@ typedef struct {
     Reader in;
     Stack stack;
     UnpicklerMemo memo;
+    Plan plan;
     int protocol;                 /* as PROTO said; 0 before */
     int fix_imports;              /* Python 2 names below protocol 3 */
     int busy;                     /* a load is under way */
     int gc_wanted;                /* see gc_hold.h */
     int gc_held;
-    const PyObject *fresh;        /* only compared with */
+    int fresh_count;              /* instances without attributes: see gc_hold.h */
+    int name_count;               /* entries of names */
     int raised;                   /* the pending exception is the engine's own, and may say where in the pickle */
     enum encoding encoding_kind;
     const char *encoding;         /* how Python 2's str is decoded */
@@ -35,6 +47,9 @@ typedef struct {
     PyObject *buffers;            /* iterator over the out-of-band buffers, or NULL */
     PyObject *object;             /* the Unpickler whose find_class must be called, or NULL; borrowed */
     PyObject *persistent_load;    /* the hook of this load, or NULL */
+    const PyObject *fresh[FRESH_INSTANCES];   /* only compared with */
+    NameEntry names[NAME_CACHE];
+    unsigned char name_index[2 * NAME_CACHE];   /* by address: the entry's place plus one; set from the first name on */
 } Unpickler;
 
 typedef struct {
@@ -59,6 +74,8 @@ ROOM PyObject *decode_python2(Unpickler *u, const char *data, Py_ssize_t size);
 ROOM PyObject *decode_non_ascii(Unpickler *u, const unsigned char *data, Py_ssize_t size);
 /* A two's complement little-endian int of any size; a new reference. */
 ROOM PyObject *decode_int(const unsigned char *data, Py_ssize_t size);
+/* long_text.c: the str of `size` bytes that come next, and must be read from a file; a new reference. */
+ROOM PyObject *read_long_text(Unpickler *u, Py_ssize_t size);
 ROOM int load_int(Unpickler *u);
 ROOM int load_long(Unpickler *u);
 ROOM int load_counted_long(Unpickler *u, int width);
@@ -83,6 +100,8 @@ ROOM int load_append(Unpickler *u);
 ROOM int load_appends(Unpickler *u);
 ROOM int load_setitem(Unpickler *u);
 ROOM int load_setitems(Unpickler *u);
+/* The pairs from `first` up go into the container under them. */
+ROOM int set_items(Unpickler *u, PyObject **first);
 ROOM int load_additems(Unpickler *u);
 /* RecursionError where hashing this object would overflow the C stack inside the interpreter. */
 ROOM int check_hash_depth(Unpickler *u, PyObject *key);
@@ -103,6 +122,9 @@ ROOM int load_readonly_buffer(Unpickler *u);
 
 /* load_build.c */
 ROOM int load_build(Unpickler *u);
+/* SETITEMS where a dict was not made, for the plan says that BUILD comes next: the pairs from `first` up are the state. */
+ROOM int load_unmade_state(Unpickler *u, PyObject **first);
+ROOM void forget_names(Unpickler *u);
 
 /* find_class.c */
 ROOM int load_global(Unpickler *u);

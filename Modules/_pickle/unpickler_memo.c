@@ -9,7 +9,7 @@ unpickler_memo_init(UnpicklerMemo *memo)
 {
     memset(memo, 0, sizeof *memo);
     memo->slots = memo->small;
-    memo->limit = SMALL_MEMO;
+    memo->limit = memo->open = SMALL_MEMO;
 }
 
 /* Take the contents away; the copy may be cleared at leisure. */
@@ -103,6 +103,8 @@ grow_slots(UnpicklerMemo *memo, Py_ssize_t index)
     memset(slots + memo->limit, 0, (size_t)(limit - memo->limit) * sizeof *slots);
     memo->slots = slots;
     memo->limit = limit;
+    if (memo->open > 0)
+        memo->open = limit;
     return 0;
 }
 

@@ -17,6 +17,7 @@ typedef struct {
 typedef struct {
     PyObject **slots;           /* by number; NULL where there is no entry */
     Py_ssize_t limit;           /* numbers below this live in slots */
+    Py_ssize_t open;            /* the same, or 0 while not everything is put there: see plan.h */
     Py_ssize_t count;           /* entries, here and there: also the number of the next MEMOIZE */
     SparseEntry *sparse;        /* the others: open addressing, a power of two, or NULL */
     Py_ssize_t sparse_size;
