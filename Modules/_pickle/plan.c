@@ -3,9 +3,9 @@
    What makes it sound to leave the memo out:
 
    - The bytes do not change between this pass and the load (the caller sees to that), so both meet the same opcodes.
-   - Numbers are counted as the load counts them.  So far each had its place in the memo.  That holds where every PUT has the number that MEMOIZE would have had
-     (all picklers write it so); a pickle that numbers otherwise gets no plan.  Neither does one with POP, which may take a
-     mark or an object, nor one with the text opcodes of protocol 0.
+   - Numbers are counted as the load counts them, and up to the pass each had its place in the memo.  That holds where every
+     PUT has the number that MEMOIZE would have had (all picklers write it so); a pickle that numbers otherwise gets no plan.
+     Neither does one with POP, which may take a mark or an object, nor one with the text opcodes of protocol 0.
    - The memo also keeps alive what it holds, until the load ends, and nobody may see an object end sooner.  A str, bytes
      or a number ends unseen.  So does a list, tuple or dict whose contents are in the memo themselves: all that could be
      seen to end is put there, or came from outside (a persistent id, a buffer, an extension code); where an object that
