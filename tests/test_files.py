@@ -3,6 +3,7 @@ import io
 import os
 import pickle
 import socket
+import struct
 import tempfile
 
 import pytest
@@ -315,3 +316,72 @@ def test_text_files_are_refused(impl):
         impl.dump(1, io.StringIO())
     with pytest.raises((TypeError, pickle.UnpicklingError, AssertionError)):
         impl.load(io.StringIO('N.'))
+
+
+MB = 1 << 20
+LONG_TEXTS = {
+    'ascii': '0123456789abcdef' * (MB // 8),
+    'latin-1': 'a' * MB + '\xe9' * MB,
+    'two bytes': 'x\u4e2d' * MB,
+    'four bytes': '\U0001f600\U0001f40d' * 300001,
+    'wider and wider': 'a' * 700001 + '\xe9' * 700001 + '\u4e2d' * 700001 + '\U0001f600' + 'z' * 700001,
+    'surrogates': 'a\ud800' * MB + '\U0001f600',
+    'a surrogate at the end': '\xe9' * MB + '\udfff',
+}
+
+
+@pytest.mark.parametrize('name', LONG_TEXTS)
+def test_long_text(impl, name, tmp_path):
+    """Text of more than a megabyte is decoded as it comes."""
+    text = LONG_TEXTS[name]
+    data = pickle.dumps([text, text, 'after'], 4)
+    path = str(tmp_path / 'pickle')
+    with open(path, 'wb') as file:
+        file.write(data + b'tail')
+    for open_it in (lambda: open(path, 'rb'), lambda: open(path, 'rb', 0), lambda: io.BytesIO(data + b'tail'),
+                    lambda: ReadOnly(data + b'tail'), lambda: WithReadinto(data + b'tail')):
+        file = open_it()
+        loaded = impl.load(file)
+        assert loaded == [text, text, 'after'] and loaded[0] is loaded[1]
+        assert file.read(9) == b'tail'
+        getattr(file, 'close', int)()
+
+
+@pytest.mark.parametrize('size', [MB - 1, MB])
+@pytest.mark.parametrize('bad', [b'\xff', b'\xe4\xb8', b'\xc3', b'\xf0\x9f\x98', b'\x80', b'\xc0\x80'])
+@pytest.mark.parametrize('place', [0, 256 * 1024 - 1, 256 * 1024, MB - 9])
+def test_long_text_that_is_wrong(impl, size, bad, place):
+    """The same error as from memory, at the same place."""
+    body = (b'x' * place + bad).ljust(size, b'y')
+    data = b'\x80\x04X' + struct.pack('<I', size) + body + b'.'
+    found = []
+    for load in impl.loads, lambda data: impl.load(io.BytesIO(data)), lambda data: impl.load(ReadOnly(data)):
+        with pytest.raises(UnicodeDecodeError) as info:
+            load(data)
+        found.append((info.value.start, info.value.end, info.value.reason, len(info.value.object)))
+    assert found[0][0] == place and found[0][3] == size
+    assert found == found[:1] * 3
+
+
+@only('engine')
+@pytest.mark.parametrize('keep', [MB, MB + MB // 2, 3 * MB])
+def test_long_text_that_ends(impl, keep):
+    data = pickle.dumps('\u4e2d' * (2 * MB), 4)[:keep]
+    for file in io.BytesIO(data), ReadOnly(data), WithReadinto(data):
+        with pytest.raises((pickle.UnpicklingError, EOFError)):
+            impl.load(file)
+
+
+@only('engine')
+def test_long_text_into_memory_that_is_kept(impl):
+    kept = []
+
+    class Keeps(WithReadinto):
+        def readinto(self, view):
+            kept.append(memoryview(view))
+            return WithReadinto.readinto(self, view)
+
+    with pytest.raises(BufferError):
+        impl.load(Keeps(pickle.dumps('x' * (2 * MB), 4)))
+    kept[0][:3] = b'abc'
+    assert bytes(kept[0][:3]) == b'abc'
