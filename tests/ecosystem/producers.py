@@ -238,18 +238,24 @@ def make_awkward():
     return awkward.Array([[1.0, 2.0], [], [3.0]] * 10000), None
 
 
-@producer("Numba array", ["numba"], same_array, first_byte, lambda array: bool(array.flags.writeable))
-def make_numba():
+def squares(compiled=[]):
+    """The function that makes Numba's array, compiled once."""
     import numba
     import numpy
 
-    @numba.njit
     def squares(count):
         out = numpy.empty(count)
         for number in range(count):
             out[number] = number * number
         return out
-    made = squares(NUMBERS)
+    if not compiled:
+        compiled.append(numba.njit(squares))
+    return compiled[0]
+
+
+@producer("Numba array", ["numba"], same_array, first_byte, lambda array: bool(array.flags.writeable))
+def make_numba():
+    made = squares()(NUMBERS)
     return made, lambda number: made.view("u1").__setitem__(0, number)
 
 
