@@ -524,6 +524,25 @@ def test_loky_reads_what_it_writes(argv, worker, without_engine):
            + textwrap.dedent(LOKY).format(argv=argv, worker=worker))
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 8), reason="the interpreter reads protocol 5")
+@with_engine
+def test_loky_leaves_what_install_put_there():
+    script("""
+        import pickle, sys
+        sys.argv = ["-m", "--process-name", "LokyProcess-1", "--pipe", "9"]
+        import pickle5
+        from multiprocessing.reduction import ForkingPickler
+        pickle5.install()
+        from multiprocessing.reduction import ForkingPickler as Installed
+        before = [pickle.load, pickle.loads, Installed.loads]
+        class CustomizablePickler(pickle5.Pickler):
+            __module__ = "loky.backend.reduction"
+        assert before == [pickle.load, pickle.loads, Installed.loads]
+        pickle5.uninstall()
+        assert pickle.loads is not before[1] and pickle.loads is not pickle5.loads
+    """)
+
+
 @pytest.mark.parametrize("installed", [False, True])
 def test_joblibs_own_workers(installed, tmp_path):
     pytest.importorskip("joblib")

@@ -129,14 +129,16 @@ def judge(name, found):
             good += 1
     if found.get("cannot"):
         return wrong, "cannot: " + found["cannot"]
-    return wrong, "%d pairs work, %d have no producer here, %d fail" % (good, unable, len(found["pairs"]) - good - unable)
+    explained = sum("known" in pair for pair in found["pairs"].values())
+    return wrong, "%d pairs work, %d have no producer here, %d are known not to, %d fail" % (
+        good, unable, explained, len(found["pairs"]) - good - unable - explained)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--folder", default=os.path.join(ROOT, "build", "ecosystem"), help="where environments go")
     parser.add_argument("--big", action="store_true", help="also PyTorch, TensorFlow and Ray")
-    parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help="consumers with this in their names; writes no page")
+    parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help="only consumers with this in their names")
     parser.add_argument("--seconds", type=int, default=300, help="for each consumer")
     parser.add_argument("--parts", nargs="+", choices=["pairs", "own-tests"], default=["pairs", "own-tests"],
                         help="what to run; of the other part the page keeps what it found last time")
@@ -148,7 +150,7 @@ def main():
     about = subprocess.check_output([python, "-m", "pickle5", "--version"], cwd=options.folder).decode().split(":")[0]
     kept = os.path.join(os.path.dirname(os.path.dirname(python)), "results.json")
     results = collections.OrderedDict(consumers=collections.OrderedDict())
-    if os.path.exists(kept) and not options.only:
+    if os.path.exists(kept):
         with open(kept) as file:
             results = json.load(file, object_pairs_hook=collections.OrderedDict)
     results.update(interpreter="%s %s" % (platform.python_implementation(), platform.python_version()),
@@ -169,10 +171,9 @@ def main():
         results["own tests"], lines = own_tests.run(python, options.folder)
         wrong += lines
     print("\n".join(wrong) or "all that can work works")
-    if not options.only:
-        with open(kept, "w") as file:
-            json.dump(results, file)
-        page.write(results, os.path.join(ROOT, "docs", "ecosystem.md"))
+    with open(kept, "w") as file:
+        json.dump(results, file)
+    page.write(results, os.path.join(ROOT, "docs", "ecosystem.md"))
     return 1 if wrong else 0
 
 
