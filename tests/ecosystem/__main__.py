@@ -8,6 +8,7 @@ import argparse
 import collections
 import datetime
 import fnmatch
+import glob
 import json
 import os
 import platform
@@ -142,7 +143,14 @@ def main():
     parser.add_argument("--seconds", type=int, default=300, help="for each consumer")
     parser.add_argument("--parts", nargs="+", choices=["pairs", "own-tests"], default=["pairs", "own-tests"],
                         help="what to run; of the other part the page keeps what it found last time")
+    parser.add_argument("--page", action="store_true", help="only write the page, from what was found last time on each interpreter")
     options = parser.parse_args()
+    docs = os.path.join(ROOT, "docs", "ecosystem.md")
+    if options.page:
+        for kept in sorted(glob.glob(os.path.join(options.folder, "*", "results.json"))):
+            with open(kept) as file:
+                page.write(json.load(file, object_pairs_hook=collections.OrderedDict), docs)
+        return 0
     python, lacking = environment(options.folder, options.big)
     names = json.loads(subprocess.check_output([python, "-c", "import sys, json; sys.path.insert(0, %r); import pickle5; "
                                                 "pickle5.install(); import consumers; print(json.dumps(list(consumers.CONSUMERS)))"
@@ -173,7 +181,7 @@ def main():
     print("\n".join(wrong) or "all that can work works")
     with open(kept, "w") as file:
         json.dump(results, file)
-    page.write(results, os.path.join(ROOT, "docs", "ecosystem.md"))
+    page.write(results, docs)
     return 1 if wrong else 0
 
 

@@ -278,6 +278,6 @@ def make_xnd():
     return xnd.xnd(list(range(1000))), None
 
 
-@producer("xtensor array", ["xtensor_python_test"], lambda one, other: (one == other).all())
+@producer("xtensor array", [], lambda one, other: (one == other).all())
 def make_xtensor():
     raise ImportError("its Python arrays come out of extension modules that users compile themselves")
