@@ -101,15 +101,15 @@ def one(python, tests, version, folder, site):
     return ["%s %s" % (tests.library, version), tests.source, count("passed"), count("failed"), count("skipped"), words], ours, output
 
 
-def run(python, folder):
-    """The rows for the page, and lines about what fails because of pickle5."""
+def run(python, folder, libraries):
+    """The rows for the page, and lines about what fails because of pickle5; of these libraries, or of all."""
     import json
     listed = json.loads(subprocess.check_output([python, "-m", "pip", "list", "--format", "json"]).decode())
     versions = {each["name"].lower(): each["version"] for each in listed}
     site = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_paths()['platlib'])"]).decode().strip()
     rows, wrong = [], []
     for tests in TESTS:
-        if tests.library not in versions:
+        if tests.library not in versions or libraries and tests.library not in libraries:
             continue
         with tempfile.TemporaryDirectory(dir=folder) as own:
             try:
