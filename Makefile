@@ -26,7 +26,7 @@ ifneq ($(CPYTHON),)
 export PICKLE5_REQUIRE_C ?= 1
 endif
 
-.PHONY: help venv build demo test test-asserts test-stdlib test-wider compatibility exchange test-one test-all test-install sanitize valgrind \
+.PHONY: help venv build demo test test-asserts test-stdlib test-wider test-installed ecosystem compatibility exchange test-one test-all test-install sanitize valgrind \
         test-hostile test-misuse test-deep test-sizes test-file-faults nomemory leaks threads interpreters fuzz fuzz-coverage \
         lint warnings rooms mingw stubs stubs-all clean bench bench-compare \
         docs linkcheck doctest new-user release-check workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
@@ -78,6 +78,14 @@ test-stdlib: build
 test-wider: build
 	@mkdir -p build/suites
 	$(RUN) tests/stdlib_suite.py --json build/suites/$(KEY).json core wider
+
+## test-installed the interpreter's own tests of pickle, shelve, multiprocessing, concurrent.futures under pickle5.install()
+test-installed: build
+	$(RUN) tests/stdlib_suite.py --install
+
+## ecosystem     real releases of other libraries, sent and received; writes docs/ecosystem.md (ECOSYSTEM=--help tells more)
+ecosystem:
+	$(PYTHON) tests/ecosystem $(ECOSYSTEM)
 
 ## compatibility write docs/compatibility.md out of what test, test-wider and exchange left in build/suites
 compatibility:

@@ -12,6 +12,8 @@ import sys
 
 from pickle5.Lib import _base
 
+OWN_LOADS = _base.stdlib.loads
+
 
 def watch(Pickler, load, loads):
     """Be there when loky makes a subclass of Pickler."""
@@ -24,9 +26,11 @@ def watch(Pickler, load, loads):
 
 
 def let_loky_read(load, loads):
+    """Replace the interpreter's own readers; those of pickle5.install(), where it is in force, read protocol 5 as it is."""
     from multiprocessing.reduction import ForkingPickler
-    ForkingPickler.loads = staticmethod(loads)
-    if is_worker():
+    if ForkingPickler.loads is OWN_LOADS:
+        ForkingPickler.loads = staticmethod(loads)
+    if is_worker() and _base.stdlib.loads is OWN_LOADS:
         _base.stdlib.load, _base.stdlib.loads = load, loads
 
 

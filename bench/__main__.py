@@ -13,10 +13,10 @@ import subprocess
 import sys
 import time
 
-from bench import cases, figures, growth, machine, memory, page, peers, rounds, worker
+from bench import cases, figures, growth, machine, memory, page, peers, rounds, worker, workers
 
 RESULTS = os.path.join(machine.ROOT, "bench", "results")
-PARTS = ["cases", "memory", "growth"]
+PARTS = ["cases", "memory", "growth", "workers"]
 
 
 def arguments():
@@ -67,7 +67,7 @@ class Run(object):
                 self.results = before
         if self.results is None:
             self.results = {"about": about, "settings": self.settings, "date": datetime.date.today().isoformat(),
-                            "missing": {}, "cases": {}, "memory": {}, "growth": {}}
+                            "missing": {}, "cases": {}, "memory": {}, "growth": {}, "workers": {}}
 
     def save(self):
         if not self.kept:
@@ -167,6 +167,26 @@ class Run(object):
                                          for peer in (peers.OURS, peers.OWN)))
                     for operation in ("dumps", "loads"))), flush=True)
                 self.save()
+
+    def workers(self):
+        print("\nmilliseconds of a round, without pickle5.install() and with it")
+        results = self.results.setdefault("workers", {})
+        for name, (what, needs, _) in workers.JOBS.items():
+            if name in results:
+                continue
+            try:
+                found = workers.measure(name, 1 if self.options.smoke else self.options.processes,
+                                        1 if self.options.smoke else self.options.rounds)
+            except subprocess.CalledProcessError as error:
+                self.failures.append("workers, %s: %s" % (name, error))
+                continue
+            if found is None:
+                print("%-34s %s is not installed" % (what, needs))
+                continue
+            results[name] = found
+            plain, installed = workers.medians(found)
+            print("%-34s %.1f / %.1f, %.2f times as fast" % (what, plain * 1e3, installed * 1e3, plain / installed), flush=True)
+            self.save()
 
     def conclude(self):
         print()

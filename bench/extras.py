@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 PACKAGES = ["pyperf", "numpy", "msgspec", "ormsgpack", "cloudpickle", "zodbpickle", "pandas", "scikit-learn",
-            "matplotlib"]
+            "matplotlib", "joblib", "distributed"]
 if (3, 8) <= sys.version_info < (3, 11):
     PACKAGES.append("quickle")
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 
-from bench import cases, figures, growth, memory, peers, targets
+from bench import cases, figures, growth, memory, peers, targets, workers
 
 try:
     import matplotlib
@@ -91,6 +91,7 @@ def section(results, folder):
     if any(results["growth"].values()):
         lines += ["### Nanoseconds for each object", "",
                   "pickle5's, and in brackets the interpreter's own pickle's.", ""] + growth_table(results)
+    lines += workers_table(results)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -168,6 +169,19 @@ def growth_table(results):
             rows.append(["%s, %s" % (what, operation)] + [
                 "%.1f (%.1f)" % (ours[count], own[count]) if count in ours else "-" for count in growth.COUNTS])
     return table(["objects"] + [format(count, ",") for count in growth.COUNTS], rows)
+
+
+def workers_table(results):
+    rows = []
+    for name, (what, _, _) in workers.JOBS.items():
+        if name in results.get("workers", {}):
+            plain, installed = workers.medians(results["workers"][name])
+            rows.append([what, "%.1f" % (plain * 1e3), "%.1f" % (installed * 1e3), "%.2f" % (plain / installed)])
+    if not rows:
+        return []
+    return ["### Programs with worker processes, under `python -m pickle5 --install`", "",
+            "%d tables of %d records sent to two workers and back; milliseconds of wall time, medians." % (
+                workers.TASKS, workers.ROWS), ""] + table(["", "without", "with", "times as fast"], rows)
 
 
 # --- plots ------------------------------------------------------------------------------------------------------

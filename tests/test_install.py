@@ -480,3 +480,80 @@ def test_children_find_the_package_that_was_installed_from_the_current_folder(tm
     """) % str(tmp_path))
     out = run("-m", "pickle5", "--install", path, cwd=str(where), env={"PYTHONPATH": ""})
     assert out == "True\nTrue\n"
+
+
+# --- joblib's loky --------------------------------------------------------------------------------------------------------
+
+LOKY = """
+    import io, pickle, sys
+    sys.argv = {argv}
+    import pickle5
+    from multiprocessing.reduction import ForkingPickler
+    own = pickle.load, pickle.loads, pickle.dumps, pickle.Pickler
+    data = pickle5.dumps(bytearray(b"abc"), protocol=5)
+
+    def reads(loads):
+        try:
+            return loads(data) == bytearray(b"abc")
+        except ValueError:
+            return False
+    assert not reads(ForkingPickler.loads) and not reads(pickle.loads)
+
+    class Other(pickle5.Pickler):
+        "Somebody's: nothing happens."
+    class Sub(Other):
+        "Somebody's of theirs."
+    assert not reads(ForkingPickler.loads)
+
+    class CustomizablePickler(Other):
+        __module__ = "joblib.externals.loky.backend.reduction"
+    assert reads(ForkingPickler.loads) and reads(ForkingPickler(io.BytesIO()).loads)
+    assert reads(pickle.loads) is reads(lambda data: pickle.load(io.BytesIO(data))) is {worker}
+    assert (pickle.dumps, pickle.Pickler) == own[2:] and ((pickle.load, pickle.loads) == own[:2]) is not {worker}
+    assert ForkingPickler.dumps(1)[1] == pickle.dumps(1)[1]
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 8), reason="the interpreter reads protocol 5")
+@pytest.mark.parametrize("argv, worker", [
+    (["program"], False), (["-m", "program"], False), (["-m", "--process-name", "LokyProcess-1", "--pipe", "9"], True),
+    (["-c", "--multiprocessing-fork", "pipe_handle=9"], True)])
+@pytest.mark.parametrize("without_engine", [False, True])
+def test_loky_reads_what_it_writes(argv, worker, without_engine):
+    script("import sys; sys.modules['pickle5._pickle'] = None\n" * without_engine
+           + textwrap.dedent(LOKY).format(argv=argv, worker=worker))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 8), reason="the interpreter reads protocol 5")
+@with_engine
+def test_loky_leaves_what_install_put_there():
+    script("""
+        import pickle, sys
+        sys.argv = ["-m", "--process-name", "LokyProcess-1", "--pipe", "9"]
+        import pickle5
+        from multiprocessing.reduction import ForkingPickler
+        pickle5.install()
+        from multiprocessing.reduction import ForkingPickler as Installed
+        before = [pickle.load, pickle.loads, Installed.loads]
+        class CustomizablePickler(pickle5.Pickler):
+            __module__ = "loky.backend.reduction"
+        assert before == [pickle.load, pickle.loads, Installed.loads]
+        pickle5.uninstall()
+        assert pickle.loads is not before[1] and pickle.loads is not pickle5.loads
+    """)
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_joblibs_own_workers(installed, tmp_path):
+    pytest.importorskip("joblib")
+    if installed and not HAS_ENGINE:
+        pytest.skip("install() needs the engine")
+    path = tmp_path / "program.py"
+    path.write_text(textwrap.dedent("""
+        from joblib import Parallel, delayed
+        if __name__ == "__main__":
+            back = Parallel(n_jobs=2)(delayed(lambda value: [value, bytearray(b"abc")])(number) for number in range(4))
+            assert back == [[number, bytearray(b"abc")] for number in range(4)], back
+            print("fine")
+    """))
+    assert run(*["-m", "pickle5", "--install"] * installed + [path]) == "fine\n"

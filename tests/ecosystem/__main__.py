@@ -1,21 +1,20 @@
 """The matrix of producers and consumers, with real releases: `make ecosystem`, or `python tests/ecosystem`.
 
 An environment for this interpreter is made in build/ecosystem (or in --folder), the releases of releases.py are installed
-there, and pickle5 as a wheel of this checkout.  Then each consumer runs with every producer in a process of its own
-(pairs.py), the libraries' own pickle tests run (own_tests.py), and this interpreter's part of docs/ecosystem.md is written.
+there, and pickle5 as a wheel of this checkout.  Then each consumer runs with every producer (pairs.py), the libraries' own pickle tests run (own_tests.py), and this interpreter's part of docs/ecosystem.md is written.
 The exit status is 1 if a pair fails that KNOWN does not explain.
 """
 import argparse
 import collections
 import datetime
 import fnmatch
+import glob
 import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -85,28 +84,29 @@ def versions(python):
     return collections.OrderedDict((name, found[name]) for name in names if name in found)
 
 
-def run_consumer(python, name, seconds):
+def run_consumers(python, names, seconds):
+    """Yield (consumer, what was found, output), all in one process, and in a new one after each that ends it."""
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     env.update(PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "found.json")
-        process = subprocess.Popen([python, os.path.join(HERE, "pairs.py"), name, path], stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, env=env, cwd=folder)
-        ended = None
-        try:
-            output, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            ended = "stopped after %d seconds" % seconds
-        found = collections.OrderedDict(pairs={})
-        if os.path.exists(path):
-            with open(path) as file:
-                found = json.load(file, object_pairs_hook=collections.OrderedDict)
-        if ended or process.returncode or not os.path.exists(path):
-            found["failed"] = ended or "exit status %d" % process.returncode
-        found["output"] = output.decode("utf-8", "replace")[-4000:]
-        return found
+    left = list(names)
+    while left:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "found.json")
+            process = subprocess.Popen([python, os.path.join(HERE, "pairs.py"), path, str(seconds)] + left,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=folder)
+            output = process.communicate()[0].decode("utf-8", "replace")
+            found = collections.OrderedDict()
+            if os.path.exists(path):
+                with open(path) as file:
+                    found = json.load(file, object_pairs_hook=collections.OrderedDict)
+        if not found:
+            sys.exit(output)
+        for name, each in found.items():
+            if each.pop("ended", None):
+                each["failed"] = "the process ended (%d), or more than %d seconds" % (process.returncode, seconds)
+                each.setdefault("pairs", {})
+            left.remove(name)
+            yield name, each, output.split("=== %s\n" % name)[-1].split("\n=== ")[0]
 
 
 def judge(name, found):
@@ -130,18 +130,28 @@ def judge(name, found):
             good += 1
     if found.get("cannot"):
         return wrong, "cannot: " + found["cannot"]
-    return wrong, "%d pairs work, %d have no producer here, %d fail" % (good, unable, len(found["pairs"]) - good - unable)
+    explained = sum("known" in pair for pair in found["pairs"].values())
+    return wrong, "%d pairs work, %d have no producer here, %d are known not to, %d fail" % (
+        good, unable, explained, len(found["pairs"]) - good - unable - explained)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--folder", default=os.path.join(ROOT, "build", "ecosystem"), help="where environments go")
     parser.add_argument("--big", action="store_true", help="also PyTorch, TensorFlow and Ray")
-    parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help="consumers with this in their names; writes no page")
+    parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help="only consumers with this in their names")
     parser.add_argument("--seconds", type=int, default=300, help="for each consumer")
     parser.add_argument("--parts", nargs="+", choices=["pairs", "own-tests"], default=["pairs", "own-tests"],
                         help="what to run; of the other part the page keeps what it found last time")
+    parser.add_argument("--libraries", nargs="+", default=[], help="only the own tests of these")
+    parser.add_argument("--page", action="store_true", help="only write the page, from what was found last time on each interpreter")
     options = parser.parse_args()
+    docs = os.path.join(ROOT, "docs", "ecosystem.md")
+    if options.page:
+        for kept in sorted(glob.glob(os.path.join(options.folder, "*", "results.json"))):
+            with open(kept) as file:
+                page.write(json.load(file, object_pairs_hook=collections.OrderedDict), docs)
+        return 0
     python, lacking = environment(options.folder, options.big)
     names = json.loads(subprocess.check_output([python, "-c", "import sys, json; sys.path.insert(0, %r); import pickle5; "
                                                 "pickle5.install(); import consumers; print(json.dumps(list(consumers.CONSUMERS)))"
@@ -149,34 +159,32 @@ def main():
     about = subprocess.check_output([python, "-m", "pickle5", "--version"], cwd=options.folder).decode().split(":")[0]
     kept = os.path.join(os.path.dirname(os.path.dirname(python)), "results.json")
     results = collections.OrderedDict(consumers=collections.OrderedDict())
-    if os.path.exists(kept) and not options.only:
+    if os.path.exists(kept):
         with open(kept) as file:
             results = json.load(file, object_pairs_hook=collections.OrderedDict)
     results.update(interpreter="%s %s" % (platform.python_implementation(), platform.python_version()),
                    date=datetime.date.today().isoformat(), about=about, versions=versions(python), lacking=lacking)
     print(about)
     wrong = []
-    for name in names:
-        if "pairs" not in options.parts or options.only and not any(part in name for part in options.only):
-            continue
-        start = time.time()
-        found = run_consumer(python, name, options.seconds)
-        lines, words = judge(name, found)
-        wrong += lines
-        print("%-40s %6.1f s  %s" % (name, time.time() - start, words), flush=True)
-        if lines:
-            print(found["output"])
-        del found["output"]
-        results["consumers"][name] = found
+    if "pairs" in options.parts:
+        names = [name for name in names if not options.only or any(part in name for part in options.only)]
+        for name, found, output in run_consumers(python, names, options.seconds):
+            lines, words = judge(name, found)
+            wrong += lines
+            print("%-40s %s" % (name, words), flush=True)
+            if lines:
+                print(output[-6000:])
+            results["consumers"][name] = found
     if "own-tests" in options.parts and not options.only:
         import own_tests
-        results["own tests"], lines = own_tests.run(python, options.folder)
+        rows, lines = own_tests.run(python, options.folder, options.libraries)
+        again = {row[0].split()[0] for row in rows}
+        results["own tests"] = [row for row in results.get("own tests", []) if row[0].split()[0] not in again] + rows
         wrong += lines
     print("\n".join(wrong) or "all that can work works")
-    if not options.only:
-        with open(kept, "w") as file:
-            json.dump(results, file)
-        page.write(results, os.path.join(ROOT, "docs", "ecosystem.md"))
+    with open(kept, "w") as file:
+        json.dump(results, file)
+    page.write(results, docs)
     return 1 if wrong else 0
 
 

@@ -167,7 +167,7 @@ def arrow_buffers():
 def asyncio_streams():
     async def transfer(parts):
         one, other = socket.socketpair()
-        reader, _ = await asyncio.open_connection(sock=one)
+        reader, other_writer = await asyncio.open_connection(sock=one)
         _, writer = await asyncio.open_connection(sock=other)
 
         async def write():
@@ -184,6 +184,7 @@ def asyncio_streams():
             return got
         _, got = await asyncio.gather(write(), read())
         writer.close()
+        other_writer.close()
         return got
 
     loop = asyncio.new_event_loop()
@@ -334,15 +335,20 @@ def mpi():
     runner = os.path.join(os.path.dirname(sys.executable), "mpiexec")
     if not os.path.exists(runner):
         raise ImportError("no mpiexec here")
-    process = subprocess.Popen([runner, "-n", "2", sys.executable, os.path.join(os.path.dirname(__file__), "mpi_ranks.py")],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    folder = tempfile.TemporaryDirectory()
+    source, target = os.path.join(folder.name, "in"), os.path.join(folder.name, "out")
+    process = subprocess.Popen([runner, "-n", "2", sys.executable, os.path.join(os.path.dirname(__file__), "mpi_ranks.py"),
+                                source, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def send(obj):
-        data = pickle5.dumps(obj, protocol=5)
-        process.stdin.write(struct.pack("<Q", len(data)) + data)
+        with open(source, "wb") as file:
+            pickle5.dump(obj, file, protocol=5)
+        process.stdin.write(b"go\n")
         process.stdin.flush()
-        size, = struct.unpack("<Q", process.stdout.read(8))
-        answer = pickle5.loads(process.stdout.read(size))
+        if process.stdout.readline().strip() != b"done":
+            raise RuntimeError("the two ranks have ended")
+        with open(target, "rb") as file:
+            answer = pickle5.load(file)
         if isinstance(answer, Exception):
             raise answer
         return Sent(answer)
@@ -351,6 +357,7 @@ def mpi():
     finally:
         process.stdin.close()
         process.wait(60)
+        folder.cleanup()
 
 
 @consumer("Ray", ["ray"], far=True)

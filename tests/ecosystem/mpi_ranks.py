@@ -1,5 +1,7 @@
-"""Rank 0 sends what it gets on stdin to rank 1 and back, by mpi4py's own pickling; see consumers.py."""
-import struct
+"""Rank 0 sends what lies in a file to rank 1 and back, by mpi4py's own pickling, for each line on stdin; see consumers.py.
+
+(What mpiexec passes on to stdin must be small, so the objects travel by files.)
+"""
 import sys
 
 import pickle5
@@ -15,17 +17,16 @@ if world.rank == 1:
             break
         world.send(obj, dest=0)
 else:
-    while True:
-        head = sys.stdin.buffer.read(8)
-        if not head:
-            world.send(None, dest=1)
-            break
-        obj = pickle5.loads(sys.stdin.buffer.read(struct.unpack("<Q", head)[0]))
+    source, target = sys.argv[1:]
+    for _ in sys.stdin:
+        with open(source, "rb") as file:
+            obj = pickle5.load(file)
         try:
             world.send(obj, dest=1)
             answer = world.recv(source=1)
         except Exception as error:
             answer = error
-        data = pickle5.dumps(answer, protocol=5)
-        sys.stdout.buffer.write(struct.pack("<Q", len(data)) + data)
-        sys.stdout.buffer.flush()
+        with open(target, "wb") as file:
+            pickle5.dump(answer, file, protocol=5)
+        print("done", flush=True)
+    world.send(None, dest=1)

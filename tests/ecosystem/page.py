@@ -2,6 +2,8 @@
 import os
 import re
 
+import releases
+
 HEAD = """# With the libraries people use
 
 Written by `make ecosystem`; do not edit. On each interpreter real releases were installed from the package index, pickle5
@@ -14,15 +16,14 @@ A cell is a pair that works: what arrived is equal, and still whole when the pro
 - the bytes in the stream, and after the + how many buffers travelled beside it, where the consumer tells;
 - **read-only** or **writable** where what arrived is that and the original was the other; else it is kept.
 
-`-` the producer is not here; `no (n)` cannot work, and note n says why; **FAILS** what should work.
+`no (n)` cannot work, and note n says why; **FAILS** what should work. What is left out as a whole is named first, with why.
+Objects are of 100,000 numbers (or bytes); one that others refuse to change in place was changed behind its back, by address.
 """
 BEGIN = re.compile(r"^<!-- begin (\S+) -->$")
 
 
 def cell(pair, notes):
     if "cannot" in pair:
-        if " is not here: " in pair["cannot"]:
-            return "-"
         return "no (%d)" % note(notes, pair["cannot"])
     if "known" in pair:
         return "no (%d)" % note(notes, pair["known"])
@@ -51,13 +52,22 @@ def section(results):
         lines += ["Not in the index that was asked, or with no wheel for this interpreter: %s." % "; ".join(
             "%s (%s)" % (name, why.replace("|", "/")) for name, why in results["lacking"].items()), ""]
     working = {name: found for name, found in results["consumers"].items() if not found.get("cannot")}
+    producers = list(next(iter(working.values()))["pairs"])
+    absent = []
     for name, found in results["consumers"].items():
         if found.get("cannot"):
-            lines.append("- %s: not run. %s" % (name, found["cannot"]))
-    lines += [""] * bool(len(working) < len(results["consumers"]))
+            absent.append((name, found["cannot"]))
+    for name in list(producers):
+        reasons = [found["pairs"].get(name, {}).get("cannot") for found in working.values() if found["pairs"]]
+        if all(reasons):
+            absent.append((name, reasons[0]))
+            producers.remove(name)
+    for name, why in absent:
+        package = why.split(" is not here: ")[0]
+        lines.append("- %s: not run. %s" % (name, releases.WHY.get(package, why.replace("ImportError: ", ""))))
+    lines += [""] * bool(absent)
     writers = [name for name, found in working.items() if found.get("by engine")]
     lines += ["The class or function that writes is one of the engine's, or a class over one, as was checked, in: %s." % ", ".join(writers), ""]
-    producers = list(next(iter(working.values()))["pairs"])
     names = [name for name in results["consumers"] if name in working]
     for at in range(0, len(names), 5):
         some = names[at:at + 5]

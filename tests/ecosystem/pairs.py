@@ -1,9 +1,12 @@
-"""One consumer with every producer, in a process of its own: `python pairs.py CONSUMER FILE` writes what it found as JSON.
+"""Consumers with every producer: `python pairs.py FILE SECONDS CONSUMER...` writes what it found as JSON.
+
+A consumer that takes longer than so many seconds ends the process, and FILE says how far it got.
 
 For each pair: is what arrives equal; does it share its memory with what was sent (a change to the one shows in the other);
 is it still whole when the producer's object is gone; is it writable as the original was; bytes in band, buffers beside it.
 """
 import collections
+import faulthandler
 import gc
 import importlib
 import json
@@ -57,22 +60,13 @@ def missing(needs):
     return None
 
 
-def main(name, path):
-    pickle5.install()
-    _install.let_children_inherit()
-    os.environ["PYTHONPATH"] += os.pathsep + os.path.dirname(os.path.abspath(__file__))
+def one_consumer(consumer, found, write):
     import consumers
     import producers
-    consumer = consumers.CONSUMERS[name]
-    found = collections.OrderedDict(pairs=collections.OrderedDict())
-
-    def write():
-        with open(path, "w") as file:
-            json.dump(found, file)
-
+    found["pairs"] = collections.OrderedDict()
     found["cannot"] = missing(consumer.needs)
     if found["cannot"]:
-        return write()
+        return
     try:
         writer = consumer.writer()
         found["by engine"] = None if writer is None else consumers.by_engine(writer)
@@ -91,14 +85,35 @@ def main(name, path):
                 except Exception as error:
                     traceback.print_exc()
                     found["pairs"][producer.name] = {"failed": reason(error)}
-                write()
     except ImportError as error:
         found["cannot"] = reason(error)
     except Exception as error:
         traceback.print_exc()
         found["failed"] = reason(error)
-    write()
+
+
+def main(path, seconds, names):
+    pickle5.install()
+    _install.let_children_inherit()
+    os.environ["PYTHONPATH"] += os.pathsep + os.path.dirname(os.path.abspath(__file__))
+    import consumers
+    every = collections.OrderedDict()
+
+    def write():
+        with open(path + ".new", "w") as file:
+            json.dump(every, file)
+        os.replace(path + ".new", path)
+
+    for name in names:
+        print("=== %s" % name, flush=True)
+        faulthandler.dump_traceback_later(seconds, exit=True)
+        found = every[name] = collections.OrderedDict(ended="no")
+        write()
+        one_consumer(consumers.CONSUMERS[name], found, write)
+        del found["ended"]
+        write()
+    faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -126,12 +126,8 @@ numpy_array("memmap", mapped)
 
 def pandas_thing(name, make_it, values):
     def equal(one, other):
-        import pandas.testing as testing
-        check = {"DataFrame": testing.assert_frame_equal, "Series": testing.assert_series_equal}.get(type(one).__name__)
-        if check is not None:
-            check(one, other)
-            return True
-        return type(one) is type(other) and bool(one.equals(other) if hasattr(one, "equals") else (one == other).all())
+        same = one.equals(other) if hasattr(one, "equals") else (one == other).all()
+        return type(one) is type(other) and bool(same) and getattr(one, "name", None) == getattr(other, "name", None)
 
     @producer("pandas " + name, ["pandas"], equal, lambda obj: first_byte(values(obj)))
     def make():
@@ -242,18 +238,24 @@ def make_awkward():
     return awkward.Array([[1.0, 2.0], [], [3.0]] * 10000), None
 
 
-@producer("Numba array", ["numba"], same_array, first_byte, lambda array: bool(array.flags.writeable))
-def make_numba():
+def squares(compiled=[]):
+    """The function that makes Numba's array, compiled once."""
     import numba
     import numpy
 
-    @numba.njit
     def squares(count):
         out = numpy.empty(count)
         for number in range(count):
             out[number] = number * number
         return out
-    made = squares(NUMBERS)
+    if not compiled:
+        compiled.append(numba.njit(squares))
+    return compiled[0]
+
+
+@producer("Numba array", ["numba"], same_array, first_byte, lambda array: bool(array.flags.writeable))
+def make_numba():
+    made = squares()(NUMBERS)
     return made, lambda number: made.view("u1").__setitem__(0, number)
 
 
@@ -276,6 +278,6 @@ def make_xnd():
     return xnd.xnd(list(range(1000))), None
 
 
-@producer("xtensor array", ["xtensor_python_test"], lambda one, other: (one == other).all())
+@producer("xtensor array", [], lambda one, other: (one == other).all())
 def make_xtensor():
     raise ImportError("its Python arrays come out of extension modules that users compile themselves")

@@ -17,6 +17,14 @@ CURRENT = ["numpy", "cloudpickle", "joblib", "pandas", "pyarrow", "dask", "distr
            "numba", "dill", "awkward", "ipyparallel", "mpi4py", "mpich", "xnd", "hypothesis"]
 #: Hundreds of megabytes each: only with --big.
 BIG = ["torch", "tensorflow-cpu", "ray"]
+#: Why something is not here, where that is our choice or known beforehand.
+WHY = {
+    "torch": "hundreds of megabytes, so only with --big; its tensors have no protocol 5 form",
+    "tensorflow": "hundreds of megabytes, so only with --big; its tensors have no protocol 5 form",
+    "ray": "hundreds of megabytes, so only with --big",
+    "mpi4py": "no wheel that brings or finds an MPI for this interpreter",
+    "xnd": "nothing in the package index installs on this interpreter",
+}
 
 
 def wanted(big=False):

@@ -1,0 +1,126 @@
+"""The libraries' own tests of pickling: on 3.6 and 3.7 with pickle5 there for them to find, later under its install().
+
+The tests are those that the packages install, or those of the same release's source distribution, which is fetched for it.
+What fails is run again without pickle5: only what passes there, and not with it, is held against us.
+"""
+import collections
+import glob
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+INSTALL = sys.version_info >= (3, 8)
+SECONDS = 900
+
+Tests = collections.namedtuple("Tests", "library source files match")
+TESTS = [
+    Tests("numpy", "installed", ["numpy/*core/tests/test_multiarray.py", "numpy/*core/tests/test_dtype.py",
+                                 "numpy/*core/tests/test_regression.py", "numpy/*core/tests/test_datetime.py",
+                                 "numpy/*core/tests/test_records.py", "numpy/ma/tests/test_core.py",
+                                 "numpy/lib/tests/test_format.py"], "pickl or format"),
+    Tests("cloudpickle", "source", ["tests/cloudpickle_test.py"], None),
+    Tests("distributed", "source", ["distributed/protocol/tests/test_pickle.py", "distributed/protocol/tests/test_numpy.py",
+                                    "distributed/protocol/tests/test_protocol.py"], None),
+    Tests("pyarrow", "installed", ["pyarrow/tests/test_array.py", "pyarrow/tests/test_io.py", "pyarrow/tests/test_table.py",
+                                   "pyarrow/tests/test_types.py", "pyarrow/tests/test_schema.py",
+                                   "pyarrow/tests/test_scalars.py"], "pickl"),
+    Tests("pandas", "installed", ["pandas/tests/io/test_pickle.py", "pandas/tests/arrays/test_datetimes.py",
+                                  "pandas/tests/indexes/multi/test_copy.py", "pandas/tests/indexes/period/test_pickle.py",
+                                  "pandas/tests/indexes/datetimes/test_pickle.py",
+                                  "pandas/tests/indexes/interval/test_pickle.py"], "pickl"),
+    Tests("joblib", "installed", ["joblib/test/test_numpy_pickle.py", "joblib/test/test_hashing.py",
+                                  "joblib/test/test_cloudpickle_wrapper.py"], None),
+    Tests("numba", "installed", ["numba/tests/test_serialize.py"], None),
+    Tests("dill", "installed", ["dill/tests"], None),
+    Tests("scipy", "installed", ["scipy/sparse/tests/test_base.py"], "pickl"),
+    Tests("scikit-learn", "installed", ["sklearn/tests/test_base.py", "sklearn/ensemble/tests/test_forest.py",
+                                        "sklearn/tree/tests/test_tree.py"], "pickl"),
+    Tests("xarray", "installed", ["xarray/tests/test_dataset.py", "xarray/tests/test_dataarray.py",
+                                  "xarray/tests/test_variable.py"], "pickl"),
+]
+
+
+def source_of(python, library, version, folder):
+    """The unpacked source distribution of a release."""
+    done = subprocess.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", folder,
+                           "%s==%s" % (library, version)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    found = glob.glob(os.path.join(folder, library + "-*.tar.gz"))
+    if not found:
+        raise ImportError("no source distribution to be had: %s" % done.stdout.decode().strip().split("\n")[-1][:120])
+    with tarfile.open(found[0]) as archive:
+        archive.extractall(folder)
+    return found[0][:-len(".tar.gz")]
+
+
+def run_pytest(python, where, files, match, without=False):
+    """{test: "passed", "failed" or "skipped"} and the end of the output."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = os.path.join(folder, "report.xml")
+        command = [python] + (["-m", "pickle5", "--install"] if INSTALL and not without else []) + [
+            "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report, "-o", "addopts=", "--rootdir", where]
+        command += ["-p", "without_pickle5"] if without else []
+        command += (["-k", match] if match else []) + files
+        # cloudpickle's tests want this package of theirs to be importable
+        path = [HERE, os.path.join(where, "tests", "cloudpickle_testpkg")]
+        env = dict(os.environ, PYTHONPATH=os.pathsep.join(path), PYTHONDONTWRITEBYTECODE="1")
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            output = process.communicate(timeout=SECONDS)[0].decode("utf-8", "replace")
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise RuntimeError("stopped after %d seconds" % SECONDS)
+        if not os.path.exists(report):
+            raise RuntimeError("exit status %d" % process.returncode + output[-2000:])
+        found = collections.OrderedDict()
+        for case in ElementTree.parse(report).iter("testcase"):
+            kinds = {child.tag for child in case}
+            name = "%s.%s" % (case.get("classname"), case.get("name"))
+            found[name] = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
+        return found, output
+
+
+def one(python, tests, version, folder, site):
+    where = site if tests.source == "installed" else source_of(python, tests.library, version, folder)
+    files = [file for pattern in tests.files for file in sorted(glob.glob(os.path.join(where, pattern)))]
+    if not files:
+        raise ImportError("its tests are not there: not " + ("installed with it" if where == site
+                          else "in its source distribution"))
+    found, output = run_pytest(python, where, files, tests.match)
+    failed = [name for name, verdict in found.items() if verdict == "failed"]
+    ours = []
+    if failed:
+        before, _ = run_pytest(python, where, files, tests.match, without=True)
+        ours = [name for name in failed if before.get(name) == "passed"]
+    count = lambda verdict: sum(each == verdict for each in found.values())  # noqa: E731
+    words = "%d of those fail without pickle5 too" % (len(failed) - len(ours)) if failed else ""
+    return ["%s %s" % (tests.library, version), tests.source, count("passed"), count("failed"), count("skipped"), words], ours, output
+
+
+def run(python, folder, libraries):
+    """The rows for the page, and lines about what fails because of pickle5; of these libraries, or of all."""
+    import json
+    listed = json.loads(subprocess.check_output([python, "-m", "pip", "list", "--format", "json"]).decode())
+    versions = {each["name"].lower(): each["version"] for each in listed}
+    site = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_paths()['platlib'])"]).decode().strip()
+    rows, wrong = [], []
+    for tests in TESTS:
+        if tests.library not in versions or libraries and tests.library not in libraries:
+            continue
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            try:
+                row, ours, output = one(python, tests, versions[tests.library], own, site)
+            except (ImportError, RuntimeError) as error:
+                row, ours, output = ["%s %s" % (tests.library, versions[tests.library]), tests.source, "-", "-", "-",
+                                     str(error).split("\n")[0]], [], str(error)
+                print(output)
+        print("%-24s %s" % (row[0], row[1:]), flush=True)
+        rows.append(row)
+        if ours:
+            print(output[-6000:])
+        wrong += ["%s: %s fails with pickle5" % (tests.library, name) for name in ours]
+    return rows, wrong
