@@ -27,8 +27,8 @@ export PICKLE5_REQUIRE_C ?= 1
 endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider compatibility exchange test-all test-install sanitize valgrind \
-        test-hostile test-misuse test-deep test-sizes test-file-faults nomemory leaks threads interpreters fuzz fuzz-coverage \
-        lint warnings rooms mingw stubs sdist clean bench bench-compare
+        test-hostile test-misuse test-deep test-sizes test-file-faults reliability fuzz-quick nomemory leaks threads interpreters fuzz fuzz-coverage \
+        lint warnings rooms mingw macos stubs sdist clean bench bench-compare
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -114,16 +114,26 @@ rooms:
 	done
 
 # CPython's pyconfig.h for Windows comes only with Windows installs; .ci/pyconfig-mingw.h is the least
-# that lets the other headers through, so this sees all that depends on the compiler and on 64-bit
-# Windows' sizes (a long of 32 bits), and nothing of Windows' own configuration.
-MINGW = x86_64-w64-mingw32-gcc
+# that lets the other headers through, so this sees all that depends on the compiler and on Windows'
+# sizes (a long of 32 bits), and nothing of Windows' own configuration.
+MINGW = x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc
 WINDOWS = build/mingw-$(KEY)
-## mingw         the engine compiles for 64-bit Windows, as far as the headers at hand allow
+## mingw         the engine compiles for 64-bit and 32-bit Windows, as far as the headers at hand allow
 mingw:
-	@if ! command -v $(MINGW) >/dev/null; then echo "$(MINGW): not installed, skipped"; exit 0; fi; \
-	set -e; rm -rf $(WINDOWS); mkdir -p build; cp -rL $(HEADERS) $(WINDOWS); \
-	cp .ci/pyconfig-mingw.h $(WINDOWS)/pyconfig.h; \
-	echo "$(MINGW)"; $(MINGW) $(C_FLAGS) -Werror -isystem $(WINDOWS) -O2 Modules/_pickle.c
+	@set -e; rm -rf $(WINDOWS); mkdir -p build; cp -rL $(HEADERS) $(WINDOWS); \
+	cp .ci/pyconfig-mingw.h $(WINDOWS)/pyconfig.h; for cc in $(MINGW); do \
+	    command -v $$cc >/dev/null || { echo "$$cc: not installed, skipped"; continue; }; \
+	    echo "$$cc"; $$cc $(C_FLAGS) -Werror -isystem $(WINDOWS) -O2 Modules/_pickle.c; \
+	done
+
+# The headers are this interpreter's own: Linux and macOS have the same sizes, and not all the same settings.
+## macos         the engine compiles for macOS on arm64 and x86-64 (ziglang from PyPI), as far as the headers at hand allow
+macos: $(VENV)/.ready
+	@$(PIP) ziglang
+	@set -e; for target in aarch64-macos x86_64-macos; do \
+	    echo "zig cc -target $$target"; $(PY) -m ziglang cc -target $$target $(filter-out -fsyntax-only,$(HERE_C)) -Werror -O2 \
+	        -c -o /dev/null Modules/_pickle.c; \
+	done
 
 # --- reliability: each check by itself ---------------------------------------------------------
 # Each leaves its counts in build/reliability, for `make reliability`.
@@ -192,7 +202,12 @@ interpreters: build
 ## fuzz          the fuzzers that need nothing, each for SECONDS; SEED=n repeats a run
 fuzz: build
 	$(RUN) tests/fuzz --replay
-	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	@mkdir -p build/reliability
+	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --log build/reliability/$(KEY)-fuzz-seeded-$$(date +%s).log
+
+## fuzz-quick    the corpus, and a minute of the same
+fuzz-quick:
+	$(MAKE) fuzz SECONDS=15
 
 ## fuzz-coverage libFuzzer over the engine with ASan and UBSan (clang); TARGET=read|write|round_trip|differential SECONDS=n
 TARGET ?= read
