@@ -163,7 +163,7 @@ def read(data):
         return
     for protocol in (data[0] % 6, 4):
         try:
-            again = engine.dumps(value, protocol)
+            again = write_with(engine, Hooked, value, protocol, 1)      # what never ends ends sooner there
         except Exception as error:
             check_error(error)
             continue
