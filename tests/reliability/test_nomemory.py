@@ -52,7 +52,7 @@ def test_who_leaves_bytearrays_half_made():
 
 @pytest.mark.parametrize('part', ['dumps', 'loads', 'Pickler', 'Unpickler', 'old', 'persistent', 'buffers', 'sparse', 'deep']
                          + (['dump ', 'load ', 'file', 'Python 2', 'marks', 'error'] if SLOW else []))
-def test_each_allocation_fails(engine, part):
+def test_each_allocation_fails(engine, part, record_property):
     has_hooks()
     if not SLOW and part not in ('old', 'persistent', 'buffers'):
         pytest.skip('make nomemory')
@@ -61,9 +61,12 @@ def test_each_allocation_fails(engine, part):
     out, err = process.communicate(timeout=1800)
     assert process.returncode == 0, err.decode('utf-8', 'replace')[-3000:]
     result = json.loads(out.decode('ascii'))
-    assert not set(err.decode('utf-8', 'replace').splitlines()) - set(result['failed']) - OF_INTERPRETER
+    # Where an exception can go nowhere the interpreter reports it ("Exception ignored in"); broken objects it reports like this.
+    assert {line for line in err.decode('utf-8', 'replace').splitlines() if line.startswith('SystemError')} <= OF_INTERPRETER
     print('allocations failed:', result['failed'])
     wrong = {name: [each for each in errors if each[1] not in ALLOWED
                     and not (each[1].startswith('<function ') and sys.version_info < (3, 14))] for name, errors in result['other'].items()}
     assert not {name: errors for name, errors in wrong.items() if errors}
     assert sum(result['failed'].values()) > 0
+    for name, count in result['failed'].items():
+        record_property('allocations failed: ' + name, count)
