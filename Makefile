@@ -97,11 +97,13 @@ HERE_C = $(C_FLAGS) -isystem $(HEADERS)
 ## lint          warnings, rooms and mingw
 lint: warnings rooms mingw
 
-## warnings      no warning from gcc or clang, with optimisation on and off, asserts on and off
+# From 3.13 on the headers also serve builds without the GIL.
+FREE = $(shell $(PYTHON) -c 'import sys; print("\"-O2 -DPy_GIL_DISABLED=1\"" if sys.version_info >= (3, 13) else "")')
+## warnings      no warning from gcc or clang, with optimisation on and off, asserts on and off, and without the GIL
 warnings:
 	@set -e; for cc in gcc clang; do \
 	    command -v $$cc >/dev/null || { echo "$$cc: not installed, skipped"; continue; }; \
-	    for flags in -O0 -O3 "-O1 -UNDEBUG -DPICKLE5_DEBUG"; do \
+	    for flags in -O0 -O3 "-O1 -UNDEBUG -DPICKLE5_DEBUG" $(FREE); do \
 	        echo "$$cc $$flags"; $$cc $(HERE_C) -Werror $$flags Modules/_pickle.c; \
 	    done; done
 	gcc $(filter-out -fsyntax-only,$(HERE_C)) -Werror -O3 -fPIC -c -o /dev/null Modules/_pickle.c
@@ -226,6 +228,10 @@ fuzz-coverage: $(VENV)/.ready
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZER)/fuzz -max_total_time=$(SECONDS) -timeout=20 \
 	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
 	    $(FUZZER)/corpus-$(TARGET) $(FUZZ_CORPUS) 2>&1 | tee build/reliability/$(KEY)-fuzz-$(TARGET)-$$(date +%s).log
+
+## reliability   write docs/reliability.md out of what all of these left, on all interpreters that they were run with
+reliability:
+	$(PYTHON) tests/write_reliability.py build/reliability/*
 
 ## stubs         the type stubs agree with the package, as a wheel installs it (mypy's stubtest)
 stubs: $(VENV)/.ready
