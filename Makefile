@@ -139,7 +139,7 @@ macos: $(VENV)/.ready
 
 # --- reliability: each check by itself ---------------------------------------------------------
 # Each leaves its counts in build/reliability, for `make reliability`.
-COUNTED = $(RUN) -m pytest -q --junitxml=build/reliability/$(KEY)-$@.xml
+COUNTED = $(RUN) -m pytest -q -o junit_family=xunit1 --junitxml=build/reliability/$(KEY)-$@.xml
 # Builds of their own, in build/; the one in pickle5/ stays as it is.
 
 SANITIZE = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined

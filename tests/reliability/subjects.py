@@ -166,6 +166,8 @@ def failing(name, make, use, error):
     def run(it):
         try:
             use(it)
+        except (MemoryError, SystemError):
+            raise
         except error:
             return None
         raise AssertionError('%s: nothing raised' % name)
