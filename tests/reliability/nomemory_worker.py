@@ -15,7 +15,8 @@ import _testcapi
 
 import subjects
 
-# A failing import, by itself, where an allocation fails, or on 3.7 where all do ("Cannot recover from MemoryErrors").
+# A failing import, by itself, where an allocation fails.  On 3.7 it is where all of them fail, and only after other subjects ran
+# ("Cannot recover from MemoryErrors while normalizing exceptions"): whose fault that is has not been found out.
 IMPORT_CRASHES = sys.version_info[:2] in ((3, 7), (3, 13))
 SPARSE = 10 ** 9 if '--all' in sys.argv else 60
 # Up to 3.13 the interpreter turns in a circle, in Python code, where nothing at all is left.

@@ -226,7 +226,7 @@ def case_old_protocols(engine, n):
 
 # What each takes, in multiples of its size: what is made, the copy that it is made of, and pages of a mapping that were read.
 CASES = {'bytes': 2, 'bytes to a file': 2, 'bytes from a file': 1, 'bytes from a mapping': 2, 'bytearray': 2,
-         'bytearray from a file': 1, 'str': 2, 'str from a file': 1, 'str of two bytes': 2, 'buffer in band': 2,
+         'bytearray from a file': 1, 'str': 2, 'str from a file': 2, 'str of two bytes': 2, 'buffer in band': 2,
          'buffer out of band': .1, 'whole of large': 1.1, 'whole of small': 1.6, 'old protocols': .1}
 
 
