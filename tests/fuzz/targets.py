@@ -268,6 +268,18 @@ def is_tame(data):
     return True
 
 
+def mixes_numbers(stream):
+    """Does it number the memo itself, and let MEMOIZE do so?  The two differ there: 3.15's engine does not count far PUTs,
+    against what pickletools says of MEMOIZE."""
+    names = set()
+    try:
+        for opcode, argument, place in pickletools.genops(stream):
+            names.add('PUT' if 'PUT' in opcode.name else opcode.name)
+    except Exception:
+        pass
+    return {'PUT', 'MEMOIZE'} <= names
+
+
 def differential(data):
     if not data or explodes(data) or not is_tame(data[1:]):
         return
@@ -282,7 +294,7 @@ def differential(data):
         theirs = type(error)
     ours_fails, theirs_fails = (isinstance(each, type) and issubclass(each, Exception) for each in (ours, theirs))
     if ours_fails or theirs_fails:
-        if STRICT and ours is not theirs:
+        if STRICT and ours is not theirs and not mixes_numbers(stream):
             raise Finding('ours %.200r, theirs %.200r' % (ours, theirs))
         return
     try:
@@ -291,7 +303,7 @@ def differential(data):
     except TypeError:
         pass        # the comparison sorts the names of attributes, and these cannot be sorted
     except Different as error:
-        if STRICT and repr(ours) != repr(theirs):
+        if STRICT and repr(ours) != repr(theirs) and not mixes_numbers(stream):
             raise Finding('another value: %s' % error)
 
 
