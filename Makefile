@@ -27,8 +27,8 @@ export PICKLE5_REQUIRE_C ?= 1
 endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider test-installed ecosystem compatibility exchange test-one test-all test-install sanitize valgrind \
-        test-hostile test-misuse test-deep test-sizes test-file-faults nomemory leaks threads interpreters fuzz fuzz-coverage \
-        lint warnings rooms mingw stubs stubs-all clean bench bench-compare \
+        test-hostile test-misuse test-deep test-sizes test-file-faults reliability fuzz-quick nomemory leaks threads interpreters fuzz fuzz-coverage \
+        lint warnings rooms mingw macos stubs stubs-all clean bench bench-compare \
         docs linkcheck doctest new-user release-check workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
         sdist wheel-raw wheel-pure wheels wheels-again check-dist test-wheel test-pure test-wheels
 
@@ -116,11 +116,13 @@ HERE_C = $(C_FLAGS) -isystem $(HEADERS)
 ## lint          warnings, rooms and mingw
 lint: warnings rooms mingw
 
-## warnings      no warning from gcc or clang, with optimisation on and off, asserts on and off
+# From 3.13 on the headers also serve builds without the GIL.
+FREE = $(shell $(PYTHON) -c 'import sys; print("\"-O2 -DPy_GIL_DISABLED=1\"" if sys.version_info >= (3, 13) else "")')
+## warnings      no warning from gcc or clang, with optimisation on and off, asserts on and off, and without the GIL
 warnings:
 	@set -e; for cc in gcc clang; do \
 	    command -v $$cc >/dev/null || { echo "$$cc: not installed, skipped"; continue; }; \
-	    for flags in -O0 -O3 "-O1 -UNDEBUG -DPICKLE5_DEBUG"; do \
+	    for flags in -O0 -O3 "-O1 -UNDEBUG -DPICKLE5_DEBUG" $(FREE); do \
 	        echo "$$cc $$flags"; $$cc $(HERE_C) -Werror $$flags Modules/_pickle.c; \
 	    done; done
 	gcc $(filter-out -fsyntax-only,$(HERE_C)) -Werror -O3 -fPIC -c -o /dev/null Modules/_pickle.c
@@ -133,20 +135,30 @@ rooms:
 	done
 
 # CPython's pyconfig.h for Windows comes only with Windows installs; .ci/pyconfig-mingw.h is the least
-# that lets the other headers through, so this sees all that depends on the compiler and on 64-bit
-# Windows' sizes (a long of 32 bits), and nothing of Windows' own configuration.
-MINGW = x86_64-w64-mingw32-gcc
+# that lets the other headers through, so this sees all that depends on the compiler and on Windows'
+# sizes (a long of 32 bits), and nothing of Windows' own configuration.
+MINGW = x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc
 WINDOWS = build/mingw-$(KEY)
-## mingw         the engine compiles for 64-bit Windows, as far as the headers at hand allow
+## mingw         the engine compiles for 64-bit and 32-bit Windows, as far as the headers at hand allow
 mingw:
-	@if ! command -v $(MINGW) >/dev/null; then echo "$(MINGW): not installed, skipped"; exit 0; fi; \
-	set -e; rm -rf $(WINDOWS); mkdir -p build; cp -rL $(HEADERS) $(WINDOWS); \
-	cp .ci/pyconfig-mingw.h $(WINDOWS)/pyconfig.h; \
-	echo "$(MINGW)"; $(MINGW) $(C_FLAGS) -Werror -isystem $(WINDOWS) -O2 Modules/_pickle.c
+	@set -e; rm -rf $(WINDOWS); mkdir -p build; cp -rL $(HEADERS) $(WINDOWS); \
+	cp .ci/pyconfig-mingw.h $(WINDOWS)/pyconfig.h; for cc in $(MINGW); do \
+	    command -v $$cc >/dev/null || { echo "$$cc: not installed, skipped"; continue; }; \
+	    echo "$$cc"; $$cc $(C_FLAGS) -Werror -isystem $(WINDOWS) -O2 Modules/_pickle.c; \
+	done
+
+# The headers are this interpreter's own: Linux and macOS have the same sizes, and not all the same settings.
+## macos         the engine compiles for macOS on arm64 and x86-64 (ziglang from PyPI), as far as the headers at hand allow
+macos: $(VENV)/.ready
+	@$(PIP) ziglang
+	@set -e; for target in aarch64-macos x86_64-macos; do \
+	    echo "zig cc -target $$target"; $(PY) -m ziglang cc -target $$target $(filter-out -fsyntax-only,$(HERE_C)) -Werror -O2 \
+	        -c -o /dev/null Modules/_pickle.c; \
+	done
 
 # --- reliability: each check by itself ---------------------------------------------------------
 # Each leaves its counts in build/reliability, for `make reliability`.
-COUNTED = $(RUN) -m pytest -q --junitxml=build/reliability/$(KEY)-$@.xml
+COUNTED = $(RUN) -m pytest -q -o junit_family=xunit1 --junitxml=build/reliability/$(KEY)-$@.xml
 # Builds of their own, in build/; the one in pickle5/ stays as it is.
 
 SANITIZE = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -211,7 +223,12 @@ interpreters: build
 ## fuzz          the fuzzers that need nothing, each for SECONDS; SEED=n repeats a run
 fuzz: build
 	$(RUN) tests/fuzz --replay
-	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	@mkdir -p build/reliability
+	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --log build/reliability/$(KEY)-fuzz-seeded-$$(date +%s).log
+
+## fuzz-quick    the corpus, and a minute of the same
+fuzz-quick:
+	$(MAKE) fuzz SECONDS=15
 
 ## fuzz-coverage libFuzzer over the engine with ASan and UBSan (clang); TARGET=read|write|round_trip|differential SECONDS=n
 TARGET ?= read
@@ -230,6 +247,10 @@ fuzz-coverage: $(VENV)/.ready
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZER)/fuzz -max_total_time=$(SECONDS) -timeout=20 \
 	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
 	    $(FUZZER)/corpus-$(TARGET) $(FUZZ_CORPUS) 2>&1 | tee build/reliability/$(KEY)-fuzz-$(TARGET)-$$(date +%s).log
+
+## reliability   write docs/reliability.md out of what all of these left, on all interpreters that they were run with
+reliability:
+	$(PYTHON) tests/write_reliability.py build/reliability/*
 
 ## stubs         the type stubs: mypy --strict, and agree with the package as a wheel installs it (stubtest)
 stubs: $(VENV)/.ready

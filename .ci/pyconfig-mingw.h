@@ -1,12 +1,12 @@
-/* A stand-in for the pyconfig.h that only Windows installs of CPython carry: the sizes of
-   64-bit Windows and the few settings that Python.h asks for.  For `make mingw` only. */
+/* A stand-in for the pyconfig.h that only Windows installs of CPython carry: the sizes of 64-bit
+   and 32-bit Windows and the few settings that Python.h asks for.  For `make mingw` only. */
 #ifndef PICKLE5_PYCONFIG_MINGW_H
 #define PICKLE5_PYCONFIG_MINGW_H
 
 #ifndef MS_WINDOWS
 #define MS_WINDOWS
 #endif
-#ifndef MS_WIN64
+#if defined(_WIN64) && !defined(MS_WIN64)
 #define MS_WIN64
 #endif
 #ifndef MS_WIN32
@@ -20,20 +20,24 @@
 #define SIZEOF_INT 4
 #define SIZEOF_LONG 4
 #define SIZEOF_LONG_LONG 8
+#ifdef _WIN64
 #define SIZEOF_VOID_P 8
-#define SIZEOF_SIZE_T 8
+#else
+#define SIZEOF_VOID_P 4
+#endif
+#define SIZEOF_SIZE_T SIZEOF_VOID_P
 #define SIZEOF_TIME_T 8
 #define SIZEOF_FLOAT 4
 #define SIZEOF_DOUBLE 8
 #define SIZEOF_WCHAR_T 2
 #define SIZEOF_FPOS_T 8
 #define SIZEOF_OFF_T 4
-#define SIZEOF_PID_T 8
+#define SIZEOF_PID_T SIZEOF_VOID_P
 #define SIZEOF__BOOL 1
-#define SIZEOF_UINTPTR_T 8
-#define SIZEOF_PTHREAD_T 8
+#define SIZEOF_UINTPTR_T SIZEOF_VOID_P
+#define SIZEOF_PTHREAD_T SIZEOF_VOID_P
 #define ALIGNOF_LONG 4
-#define ALIGNOF_SIZE_T 8
+#define ALIGNOF_SIZE_T SIZEOF_VOID_P
 #define ALIGNOF_MAX_ALIGN_T 16
 
 #define STDC_HEADERS 1

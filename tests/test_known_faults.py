@@ -412,8 +412,13 @@ def shown_here(name):
     return sys.version_info[:3] in HERE and first <= sys.version_info[:2] <= last
 
 
+def needs_bound(name):
+    """Does it run under a limit on memory?"""
+    return 'far PUT' in name or 'declared' in name
+
+
 def run(module, name):
-    program = START % ([each for each in sys.path if each], 'bound' if 'far PUT' in name or 'declared' in name else '', module) + FAULTS[name]
+    program = START % ([each for each in sys.path if each], 'bound' if needs_bound(name) else '', module) + FAULTS[name]
     process = subprocess.Popen([sys.executable, '-c', program + "\nprint('fine')\n"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                env=dict(os.environ, PYTHONMALLOC='debug'))  # freed memory does not look alive
     try:
@@ -426,6 +431,8 @@ def run(module, name):
 
 @pytest.mark.parametrize('name', list(FAULTS))
 def test_the_engine_does_not_have_it(engine, name):
+    if 'PICKLE5_SANITIZED' in os.environ and needs_bound(name):
+        pytest.skip('memory is not what it seems under a sanitizer')
     assert run('pickle5', name) == 'fine'
 
 

@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 import zoo
+from odd import Calls
 
 only = pytest.mark.only
 since = pytest.mark.since
@@ -12,17 +13,6 @@ pytestmark = [only('engine', 'stdlib'), since((3, 13, 12), (3, 14, 3), (3, 15))]
 
 PICKLER = 'Pickler object is already used'
 UNPICKLER = 'Unpickler object is already used'
-
-
-class Calls(object):
-    """Calls something while it is pickled."""
-
-    def __init__(self, call):
-        self.call = call
-
-    def __reduce__(self):
-        self.call()
-        return list, ()
 
 
 def refused(message, call, *args):

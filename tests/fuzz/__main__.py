@@ -139,7 +139,7 @@ def run_one(target, data, where):
         raise SystemExit(1)
 
 
-def fuzz(target, seconds, seed, last, most):
+def fuzz(target, seconds, seed, last, most, log):
     rng = random.Random('%s %s' % (target, seed))
     pool, count, start = seeds_of(target), 0, time.time()
     for data in pool:
@@ -152,8 +152,11 @@ def fuzz(target, seconds, seed, last, most):
         count += 1
         if count % 50 == 0 and len(pool) < 5000:
             pool.append(data)
-    print('%s: seed %s, %d seeds, %d inputs in %.0f s, no finding' % (target, seed, len(pool), count, time.time() - start))
-    return count
+    line = '%s: seed %s, %d seeds, %d inputs in %.0f s, no finding' % (target, seed, len(pool), count, time.time() - start)
+    print(line)
+    if log:
+        with open(log, 'a') as file:
+            file.write(line + '\n')
 
 
 def main():
@@ -163,6 +166,7 @@ def main():
     parser.add_argument('--inputs', type=int, default=0, help='at most so many for each target')
     parser.add_argument('--seed', default=None)
     parser.add_argument('--last', default=os.path.join('build', 'fuzz-last'))
+    parser.add_argument('--log', help='a file that the last line of each target is added to')
     parser.add_argument('--replay', nargs='*', default=None, metavar='FILE')
     options = parser.parse_args()
     faulthandler.enable()
@@ -171,15 +175,17 @@ def main():
     if len(options.targets) != 1:
         # Each in a process of its own: what is read changes classes.
         for target in options.targets or list(targets.TARGETS):
-            given = ['--replay'] if options.replay is not None else ['--seconds', str(options.seconds), '--seed', seed,
-                                                                     '--inputs', str(options.inputs)]
+            given = ['--replay']
+            if options.replay is None:
+                given = ['--seconds', str(options.seconds), '--seed', seed, '--inputs', str(options.inputs)]
+                given += ['--log', options.log] if options.log else []
             if subprocess.call([sys.executable, HERE, target, '--last', options.last] + given):
                 raise SystemExit(1)
         return
     last = Last(options.last)
     for target in options.targets or list(targets.TARGETS):
         if options.replay is None:
-            fuzz(target, options.seconds, seed, last, options.inputs)
+            fuzz(target, options.seconds, seed, last, options.inputs, options.log)
             continue
         inputs = [(name, Last.get(name)) for name in options.replay] or list(files_of(target))
         for name, data in inputs:

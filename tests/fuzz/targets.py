@@ -163,7 +163,7 @@ def read(data):
         return
     for protocol in (data[0] % 6, 4):
         try:
-            again = engine.dumps(value, protocol)
+            again = write_with(engine, Hooked, value, protocol, 1)      # what never ends ends sooner there
         except Exception as error:
             check_error(error)
             continue
@@ -268,6 +268,18 @@ def is_tame(data):
     return True
 
 
+def mixes_numbers(stream):
+    """Does it number the memo itself, and let MEMOIZE do so?  The two differ there: 3.15's engine does not count far PUTs,
+    against what pickletools says of MEMOIZE."""
+    names = set()
+    try:
+        for opcode, argument, place in pickletools.genops(stream):
+            names.add('PUT' if 'PUT' in opcode.name else opcode.name)
+    except Exception:
+        pass
+    return {'PUT', 'MEMOIZE'} <= names
+
+
 def differential(data):
     if not data or explodes(data) or not is_tame(data[1:]):
         return
@@ -276,10 +288,13 @@ def differential(data):
     make = [io.BytesIO, lambda data: Reads(data, 0), lambda data: Fills(data, 0), lambda data: Peeks(data, 0)][way % 4]
     keywords = {'buffers': buffers()} if pickle.HIGHEST_PROTOCOL >= 5 else {}
     ours = outcome(lambda: Restricted(make(stream), buffers=buffers(), **options).load())
-    theirs = outcome(lambda: RestrictedStdlib(make(stream), **dict(options, **keywords)).load())
+    try:
+        theirs = RestrictedStdlib(make(stream), **dict(options, **keywords)).load()
+    except Exception as error:      # whatever it is: older ones believe a length, and run out of memory
+        theirs = type(error)
     ours_fails, theirs_fails = (isinstance(each, type) and issubclass(each, Exception) for each in (ours, theirs))
     if ours_fails or theirs_fails:
-        if STRICT and ours is not theirs:
+        if STRICT and ours is not theirs and not mixes_numbers(stream):
             raise Finding('ours %.200r, theirs %.200r' % (ours, theirs))
         return
     try:
@@ -288,7 +303,7 @@ def differential(data):
     except TypeError:
         pass        # the comparison sorts the names of attributes, and these cannot be sorted
     except Different as error:
-        if STRICT and repr(ours) != repr(theirs):
+        if STRICT and repr(ours) != repr(theirs) and not mixes_numbers(stream):
             raise Finding('another value: %s' % error)
 
 

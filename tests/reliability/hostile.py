@@ -8,7 +8,13 @@ A case is a stream with the keywords of loads(), or a file that does not do as f
 """
 import collections
 import io
+import os
 import struct
+import sys
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from odd import File  # noqa: E402
 
 CASES = collections.OrderedDict()   # name -> (stream, keywords)
 FILES = collections.OrderedDict()   # name -> (class of the file, its data)
@@ -310,19 +316,6 @@ STREAMS = [('small', SMALL), ('large', LARGE), ('text', TEXT), ('framed', FRAMED
 
 class Broken(Exception):
     pass
-
-
-class File(object):
-    """A file with as little as may be; the cases change one of its methods."""
-
-    def __init__(self, data):
-        self.inner = io.BytesIO(data)
-
-    def read(self, size):
-        return self.inner.read(size)
-
-    def readline(self):
-        return self.inner.readline()
 
 
 def kind(name):

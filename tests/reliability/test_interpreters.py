@@ -78,6 +78,16 @@ def run(script):
     return process.returncode or not out.strip().endswith(b'worked'), err.decode('utf-8', 'replace')[-3000:]
 
 
+def folders():
+    """Where another interpreter finds the engine."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    found = [root] + [each for each in sys.path if 'site-packages' not in each and each and os.path.isdir(each)
+                        and os.path.isfile(os.path.join(each, 'pickle5', '__init__.py')) and each != root][::-1]
+    if 'PICKLE5_SANITIZED' in os.environ:
+        found = found[1:]
+    return found
+
+
 @pytest.mark.skipif(sys.version_info < (3, 8), reason='no module makes them')
 @pytest.mark.skipif(sys.implementation.name != 'cpython', reason='CPython has them')
 def test_subinterpreters(engine):
@@ -89,12 +99,7 @@ def test_subinterpreters(engine):
             pass
     else:
         pytest.skip('no module makes them')
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    folders = [root] + [each for each in sys.path if 'site-packages' not in each and each and os.path.isdir(each)
-                        and os.path.isfile(os.path.join(each, 'pickle5', '__init__.py')) and each != root][::-1]
-    if 'PICKLE5_SANITIZED' in os.environ:
-        folders = folders[1:]
-    script = SCRIPT % (folders[:2], 20)
+    script = SCRIPT % (folders()[:2], 20)
     for change in ({}, {'range(4)': 'range(1)'}):
         # Some releases crash by themselves, 3.12.1 with one after another, 3.13.0 with several at once.
         for old, new in change.items():
@@ -105,4 +110,73 @@ def test_subinterpreters(engine):
     else:
         pytest.skip('the interpreter does not survive it with its own pickle')
     code, err = run(script)
+    assert code == 0, err
+
+
+SHARING = r'''
+import sys
+sys.path[:0] = %r
+from concurrent import interpreters
+import pickle5._pickle as engine
+SIZE = 64 << 20
+
+
+class Table(object):
+    """Comes back as a view of the memory that it is given."""
+
+    def __init__(self, memory):
+        self.memory = memory
+
+    def __reduce_ex__(self, protocol):
+        return memoryview, (engine.PickleBuffer(self.memory),)
+
+
+memory = bytearray(SIZE)
+memory[SIZE - 1] = 5
+buffers = []
+data = engine.dumps({'table': Table(memory), 'name': 'x'}, 5, buffer_callback=buffers.append)
+assert len(data) < 200 and len(buffers) == 1
+there, back = interpreters.create_queue(), interpreters.create_queue()
+made = interpreters.create()
+made.prepare_main(there=there, back=back, folders=tuple(sys.path[:3]))
+there.put(data)
+there.put(memoryview(buffers[0]))
+made.exec("""
+import sys
+sys.path[:0] = list(folders)
+import pickle5._pickle as engine
+data, view = there.get(), there.get()
+value = engine.loads(data, buffers=[view])
+table = value['table']
+assert value['name'] == 'x' and len(table) == 64 << 20 and table[-1] == 5 and not table.readonly
+table[0] = 77
+again = []
+back.put(engine.dumps(engine.PickleBuffer(table), 5, buffer_callback=again.append))
+back.put(memoryview(again[0]))
+""")
+assert memory[0] == 77                     # one memory, no copy
+value = engine.loads(back.get(), buffers=[back.get()])
+assert len(value) == SIZE and value[0] == 77 and value[SIZE - 1] == 5
+memory[1] = 78
+assert value[1] == 78                      # and back again
+made.exec("assert table[1] == 78; table[2] = 79")
+assert value[2] == memory[2] == 79
+read_only = []
+data = engine.dumps(engine.PickleBuffer(bytes(100)), 5, buffer_callback=read_only.append)
+there.put(data)
+there.put(memoryview(read_only[0]))
+made.exec("""
+value = engine.loads(there.get(), buffers=[there.get()])
+assert memoryview(value).readonly
+del value, table, view, again
+""")
+del value
+made.close()
+print('worked')
+'''
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14) or sys.implementation.name != 'cpython', reason='concurrent.interpreters is new in 3.14')
+def test_buffers_pass_between_interpreters_without_a_copy(engine):
+    code, err = run(SHARING % (folders()[:2],))
     assert code == 0, err

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import zoo
+from odd import Calls
 
 ARGUMENTS = [(), (None,), (5,), ('x',), (b'N.',), (io.BytesIO,), (1, 2), (1, 2, 3), ([],), ({},), (object(),)]
 VALUES = [None, 0, 1, -1, 2 ** 31, 2 ** 63, 2 ** 100, 'x', b'x', 1.5, [], {}, {1: (1, 2)}, {-1: 0}, {'a': 1}, {2 ** 70: 1},
@@ -219,17 +220,6 @@ def operations(obj, file):
 
 NAMES = [name for name, do in operations(None, None)]
 MOST = {'everything': 3, 'collect': 4}
-
-
-class Calls(object):
-    """Calls something when it is pickled."""
-
-    def __init__(self, call):
-        self.call = call
-
-    def __reduce__(self):
-        self.call()
-        return list, ()
 
 
 @pytest.mark.parametrize('where', ['reduce', 'persistent_id', 'write', 'reducer_override', 'buffer_callback'])

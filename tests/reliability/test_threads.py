@@ -1,12 +1,10 @@
-"""Threads and signals: shared data that others change, Ctrl-C in the middle.
+"""Threads: shared data that others change; signals are in test_file_faults.py.
 
 PICKLE5_SLOW=SECONDS makes the long version.
 """
 import io
 import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -189,70 +187,3 @@ def test_types_that_change_while_instances_are_written(engine):
         if '__reduce_ex__' in zoo.Other.__dict__:
             del zoo.Other.__reduce_ex__
         del zoo.Other.odd
-
-
-WORK = '''
-import sys, time, signal, io, gc
-import pickle5._pickle as engine
-count = int(sys.argv[2])
-what = sys.argv[1]
-gc.disable()
-if what == "dump":
-    data = [[i] for i in range(count)]
-    run = lambda: engine.dumps(data, 4)
-elif what == "dump atoms":
-    data = list(range(count))
-    run = lambda: engine.dumps(data, 4)
-elif what == "dump to a file":
-    data = [[i] for i in range(count)]
-    run = lambda: engine.dump(data, io.BytesIO(), 2)
-else:
-    data = b"\\x80\\4](" + b"]K\\1a" * count + b"e."
-    run = (lambda: engine.loads(data)) if what == "load" else (lambda: engine.load(io.BytesIO(data)))
-gc.enable()
-asked = []
-def handler(number, frame):
-    asked.append(time.time())
-    raise KeyboardInterrupt
-signal.signal(signal.SIGALRM, handler)
-try:
-    before = time.time() + .05
-    signal.setitimer(signal.ITIMER_REAL, .05)
-    run()
-    signal.setitimer(signal.ITIMER_REAL, 0)
-except KeyboardInterrupt:
-    print("late by %.3f" % (asked[0] - before))
-else:
-    print("finished in %.3f" % (time.time() - before))
-assert engine.loads(engine.dumps([1])) == [1]
-'''
-
-
-@pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='needs setitimer')
-@pytest.mark.parametrize('what', ['dump', 'dump atoms', 'dump to a file', 'load', 'load from a file'])
-def test_a_signal_is_answered_within_a_second(engine, what):
-    count = 10000000 if SECONDS > 1 else 2000000
-    out = subprocess.check_output([sys.executable, '-c', WORK, what, str(count)], timeout=600,
-                                  env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))).decode().split()
-    late = float(out[-1])
-    print(what, out)
-    assert late < (1.5 if 'PICKLE5_SANITIZED' not in os.environ else 30), out
-
-
-@pytest.mark.parametrize('how', ['dump', 'load'])
-def test_a_pipe_that_ends_early(engine, how):
-    """An error, and no waiting for ever."""
-    reading, writing = os.pipe()
-    data = engine.dumps(['x' * 1000] * 10, 4)
-    if how == 'load':
-        os.write(writing, data[:-100])
-        os.close(writing)
-        with os.fdopen(reading, 'rb') as file:
-            with pytest.raises((EOFError, __import__('pickle').UnpicklingError)):
-                engine.load(file)
-    else:
-        os.close(reading)
-        with pytest.raises(BrokenPipeError):
-            with os.fdopen(writing, 'wb', 0) as file:
-                pickler = engine.Pickler(file)
-                pickler.dump([1])
