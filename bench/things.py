@@ -27,6 +27,13 @@ class Slots(object):
         return (self.number, self.name, self.price) == (other.number, other.name, other.price)
 
 
+class Table(object):
+    """Rows in one object, for the workers."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+
 class Small(object):
     """One small object, for the cost of a single call."""
 

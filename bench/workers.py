@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from bench import things
+
 TASKS, ROWS = 8, 5000
 
 
@@ -56,8 +58,9 @@ def dask(count):
     from distributed import Client, LocalCluster
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         with Client(cluster) as client:
-            return rounds(lambda tables: client.gather(
-                [client.submit(echo, each, pure=False) for each in client.scatter(tables, hash=False)]), count)
+            # distributed looks into lists by itself, item by item: what is to be pickled as a whole must be no list
+            return rounds(lambda tables: [table.rows for table in client.gather(client.map(
+                echo, [things.Table(rows) for rows in tables], pure=False))], count)
 
 
 #: name: (title, the module it needs, the job)
