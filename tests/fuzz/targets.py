@@ -15,6 +15,7 @@ import io
 import os
 import pickle
 import pickletools
+import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -280,10 +281,21 @@ def mixes_numbers(stream):
     return {'PUT', 'MEMOIZE'} <= names
 
 
+FAR_PUT = re.compile(br'r(?:...[^\0]|..[^\0-\x0f].)|p\s*\d{7}', re.DOTALL)
+
+
+def puts_far(stream):
+    """Is something put far out in the memo?  The stdlib makes that as long as the number says, which takes gigabytes and half a
+    minute.  Before 3.15 it takes a number that a frame cuts in two from after the frame, so any may be far there."""
+    return FAR_PUT.search(stream) is not None or not STRICT and b'\x95' in stream and (b'r' in stream or b'p' in stream)
+
+
 def differential(data):
     if not data or explodes(data) or not is_tame(data[1:]):
         return
     way, stream = data[0], data[1:]
+    if puts_far(stream):
+        return
     options = OPTIONS[(way >> 4) % len(OPTIONS)]
     make = [io.BytesIO, lambda data: Reads(data, 0), lambda data: Fills(data, 0), lambda data: Peeks(data, 0)][way % 4]
     keywords = {'buffers': buffers()} if pickle.HIGHEST_PROTOCOL >= 5 else {}
