@@ -223,9 +223,6 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
     return 0;
 }
 #endif
-#ifndef Py_TPFLAGS_IMMUTABLETYPE
-#define Py_TPFLAGS_IMMUTABLETYPE 0
-#endif
 /* 3.10: a type made from a spec keeps the signature in its docstring. */
 #if PY_VERSION_HEX >= 0x030A0000
 #define P5_SPEC_KEEPS_SIGNATURE 1
@@ -329,13 +326,6 @@ PyObject_CallOneArg(PyObject *callable, PyObject *arg)
 #define P5_VISIT_TYPE(self) Py_VISIT(Py_TYPE(self))
 #else
 #define P5_VISIT_TYPE(self) ((void)(self))
-#endif
-
-/* 3.9: type specs take buffer slots and a weak reference offset; before, the members are set on the finished type. */
-#if PY_VERSION_HEX >= 0x03090000
-#define P5_SPEC_HAS_BUFFERS 1
-#else
-#define P5_SPEC_HAS_BUFFERS 0
 #endif
 
 /* 3.8: PickleBuffer is the interpreter's own. */

@@ -265,11 +265,18 @@ enum dict_stage { DICT_KEY = 1, DICT_VALUE };
 /* What is written of a pair. */
 enum pair { PAIR_ERROR = -1, PAIR_NOTHING, PAIR_KEY, PAIR_WHOLE };
 
+/* Does this dict's edge alone own the key? */
+static ALWAYS_INLINE int
+is_unique_key(PyObject *dict, PyObject *key)
+{
+    return P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict);
+}
+
 /* Write of a pair what is atoms. */
 static ALWAYS_INLINE enum pair
 save_pair_atoms(Pickler *p, PyObject *dict, PyObject *key, PyObject *value)
 {
-    int written = save_atom(p, key, P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict));
+    int written = save_atom(p, key, is_unique_key(dict, key));
 
     if (UNLIKELY(written <= 0))
         return written < 0 ? PAIR_ERROR : PAIR_NOTHING;
@@ -348,7 +355,7 @@ in_batch:
             pair = LIKELY(is_quiet(p)) ? save_pair_atoms(p, dict, key, value) : PAIR_NOTHING;
             if (LIKELY(pair == PAIR_WHOLE))
                 continue;
-            key_unique = P5_IS_UNIQUE(key) && !P5_DICT_SHARES_KEYS(dict);
+            key_unique = is_unique_key(dict, key);
             hold_pair(walk, key, value);
             if (UNLIKELY(pair == PAIR_ERROR)) {
                 walk->in_child = 1;
