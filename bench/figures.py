@@ -16,13 +16,13 @@ def quartiles(values):
     return at(0.25), at(0.5), at(0.75)
 
 
-def ratio(case, operation, peer=peers.OWN):
+def ratio(case, operation, peer=peers.OWN, of=peers.OURS):
     """(lower quartile, median, upper quartile) of the rounds' ratios, or None where one of the two cannot."""
     turns = case.get("turns", {}).get(operation, {})
-    if peer not in turns or peers.OURS not in turns:
+    if peer not in turns or of not in turns:
         return None
     return quartiles([theirs / ours
-                      for process, others in zip(turns[peers.OURS], turns[peer])
+                      for process, others in zip(turns[of], turns[peer])
                       for ours, theirs in zip(process, others)])
 
 

@@ -83,6 +83,7 @@ def section(results, folder):
         if results[name] and os.path.exists(os.path.join(folder, "img", file)):
             lines += ["![%s on %s](img/%s)" % (name, title(results), file), ""]
     lines += ["### Cases", ""] + case_table(results)
+    lines += floor_table(results)
     lines += ["### Other serializers", ""] + peer_table(results, "dumps") + peer_table(results, "loads")
     lines += half_table(results)
     if results["memory"]:
@@ -124,9 +125,36 @@ def case_table(results):
     return table(["case", "bytes", "dumps", "loads", "dump to a file", "load from a file"], rows)
 
 
+def floor_table(results):
+    """pickle5 and the floor, each beside the interpreter's own pickle, and the means over the cases that have a floor."""
+    rows, columns = [], collections.defaultdict(list)
+    for case, found in measured(results):
+        if not any(figures.ratio(found, operation, of=peers.FLOOR) for operation in ("dumps", "loads")):
+            continue
+        row = [case.title]
+        for operation in ("dumps", "loads"):
+            bare = figures.ratio(found, operation, of=peers.FLOOR)
+            ours = figures.ratio(found, operation)
+            row += [short(ours and bare and ours[1]), short(ours and bare and bare[1])]
+            if ours and bare:
+                columns[operation, "ours"].append(ours[1])
+                columns[operation, "bare"].append(bare[1])
+        rows.append(row)
+    if not rows:
+        return []
+    rows.append(["**geometric mean**"] + [
+        "**%s**" % short(figures.geometric_mean(columns[operation, which]))
+        for operation in ("dumps", "loads") for which in ("ours", "bare")])
+    return ["### How far it could go", "",
+            "Beside the interpreter's own pickle: pickle5, and a bare C loop (`bench/floor.c`) that knows beforehand what a "
+            "pickle has to find out. For dumps it writes the same opcodes with no memo to ask and none to fill; for loads it "
+            "makes the same objects with nothing to decode.", ""] + table(
+                ["case", "dumps", "dumps, bare C", "loads", "loads, bare C"], rows)
+
+
 def peer_table(results, operation):
     seen = {name for _, found in measured(results) for name in found["turns"].get(operation, {})}
-    others = [name for name in peers.OTHERS if name in seen]
+    others = [name for name in peers.OTHERS if name in seen and name != peers.FLOOR]
     if not others:
         return []
     rows = []

@@ -3,7 +3,7 @@
 `Peer.dumps` takes (object, protocol) where `Peer.protocol` is set, else (object,); `loads` takes (data,).  Only
 pickle5 and the interpreter's own pickle have `dump` and `load`.  A peer counts for a case when what it gives back
 equals what went in.  The MessagePack encoders, which are not `exact` (a tuple comes back as a list), count for the
-dumps whenever they take the object.
+dumps whenever they take the object.  The last of them is no serializer but the floor.
 """
 import collections
 import glob
@@ -26,17 +26,21 @@ PROTOCOL = min(pickle5.HIGHEST_PROTOCOL, pickle.HIGHEST_PROTOCOL)
 
 OURS, OWN, NAMESAKE = "pickle5", "pickle", "pickle5 0.0.x"
 
+#: No serializer: what a bare C loop would take, see floor.c.
+FLOOR = "bare C"
+
 #: All others, in the order of the tables.
-OTHERS = ["marshal", "quickle", "msgspec", "ormsgpack", "cloudpickle", "zodbpickle", NAMESAKE]
+OTHERS = ["marshal", "quickle", "msgspec", "ormsgpack", "cloudpickle", "zodbpickle", NAMESAKE, FLOOR]
 
 
 class Peer(object):
     def __init__(self, name, dumps, loads, protocol=None, dump=None, load=None, reads_pickles=False, oob=False,
-                 exact=True):
+                 exact=True, prepare=None):
         self.name, self.dumps, self.loads, self.protocol = name, dumps, loads, protocol
         self.dump, self.load = dump, load
         self.reads_pickles = reads_pickles  # is given the very stream that the others are given
         self.oob, self.exact = oob, exact
+        self.prepare = prepare  # what dumps and loads are given in place of the object and of the stream
 
 
 def load_extension(name, path):
@@ -93,6 +97,11 @@ def ormsgpack():
     return Peer("ormsgpack", module.packb, module.unpackb, exact=False)
 
 
+def floor():
+    from bench import floor as module
+    return Peer(FLOOR, module.write, module.make, prepare=module.prepare)
+
+
 def both():
     """pickle5 and the interpreter's own pickle, by name."""
     if pickle5.implementation != "C":
@@ -107,8 +116,8 @@ def every():
     found = both()
     missing = collections.OrderedDict()
     found["marshal"] = Peer("marshal", marshal.dumps, marshal.loads)
-    for make in [msgspec, ormsgpack, cloudpickle, zodbpickle, quickle, namesake]:
-        name = NAMESAKE if make is namesake else make.__name__
+    for make in [msgspec, ormsgpack, cloudpickle, zodbpickle, quickle, namesake, floor]:
+        name = {namesake: NAMESAKE, floor: FLOOR}.get(make, make.__name__)
         if make is namesake and sys.version_info >= (3, 8):
             continue
         if make is quickle and not (3, 8) <= sys.version_info < (3, 11):

@@ -41,7 +41,9 @@ class Measurement(object):
 
     def dumper(self, peer):
         """(function, arguments) that dump the object with PEER."""
-        dumps = peer.dumps
+        dumps, obj = peer.dumps, self.obj
+        if peer.prepare is not None:
+            obj = self.prepared(peer)
         if self.case.oob:
             def out_of_band(obj):
                 buffers = []
@@ -51,8 +53,11 @@ class Measurement(object):
         if self.case.many:
             def one_after_another(messages):
                 return [dumps(message, *more) for message in messages]
-            return one_after_another, (self.obj,)
-        return dumps, (self.obj,) + more
+            return one_after_another, (obj,)
+        return dumps, (obj,) + more
+
+    def prepared(self, peer):
+        return [peer.prepare(message) for message in self.obj] if self.case.many else peer.prepare(self.obj)
 
     def loader(self, peer, data):
         loads = peer.loads
@@ -89,6 +94,9 @@ class Measurement(object):
         pickled = written.get(peers.OWN, written[peers.OURS])
         for name, peer in every.items():
             data = pickled if peer.reads_pickles else written.get(name)
+            if peer.prepare is not None and not self.case.oob:
+                with self.whoever_cannot(prefix + "loads", name):
+                    data = self.prepared(peer)
             if data is None or peer.loads is None or self.case.oob and not peer.oob:
                 continue
             with self.whoever_cannot(prefix + "loads", name):
