@@ -103,6 +103,7 @@ PyList_GetItemRef(PyObject *list, Py_ssize_t i)
 #if PY_VERSION_HEX >= 0x030C0000
 #define P5_LONG_NDIGITS(op) ((Py_ssize_t)(((PyLongObject *)(op))->long_value.lv_tag >> 3))
 #define P5_LONG_SIGN(op) (1 - (int)(((PyLongObject *)(op))->long_value.lv_tag & 3))
+#define P5_LONG_IS_NEGATIVE(op) (((PyLongObject *)(op))->long_value.lv_tag >> 1 & 1)
 #define P5_LONG_DIGIT(op, i) (((PyLongObject *)(op))->long_value.ob_digit[i])
 #else
 #if PY_VERSION_HEX < 0x030B0000
@@ -111,8 +112,40 @@ PyList_GetItemRef(PyObject *list, Py_ssize_t i)
 #define P5_LONG_SIGNED_SIZE(op) (((PyVarObject *)(op))->ob_size)
 #define P5_LONG_NDIGITS(op) (P5_LONG_SIGNED_SIZE(op) < 0 ? -P5_LONG_SIGNED_SIZE(op) : P5_LONG_SIGNED_SIZE(op))
 #define P5_LONG_SIGN(op) (P5_LONG_SIGNED_SIZE(op) < 0 ? -1 : P5_LONG_SIGNED_SIZE(op) > 0)
+#define P5_LONG_IS_NEGATIVE(op) (P5_LONG_SIGNED_SIZE(op) < 0)
 #define P5_LONG_DIGIT(op, i) (((PyLongObject *)(op))->ob_digit[i])
 #endif
+
+/* The value of an int of magnitude below 2**63: 1, or 0 where it is larger.  How many digits one has in a list of numbers,
+   and its sign, is nothing a processor could foresee: with digits of 30 bits a read more is cheaper than a branch. */
+static inline int
+P5_LongAsInt64(PyObject *obj, int64_t *result)
+{
+    Py_ssize_t digits = P5_LONG_NDIGITS(obj);
+    int64_t value = 0, negative = -(int64_t)P5_LONG_IS_NEGATIVE(obj);
+
+    if (digits == 0) {  /* there may be none to be read */
+        *result = 0;
+        return 1;
+    }
+#if PyLong_SHIFT == 30
+    if (digits > 2) {
+        if (digits > 3 || P5_LONG_DIGIT(obj, 2) >= 8)
+            return 0;
+        value = (int64_t)P5_LONG_DIGIT(obj, 2) << 60 | (int64_t)P5_LONG_DIGIT(obj, 1) << 30;
+    }
+    else
+        value = ((int64_t)P5_LONG_DIGIT(obj, digits >> 1) << 30) & -(int64_t)(digits >> 1);
+    value |= (int64_t)P5_LONG_DIGIT(obj, 0);
+#else
+    if (digits > 4)
+        return 0;
+    while (digits-- > 0)
+        value = value << PyLong_SHIFT | (int64_t)P5_LONG_DIGIT(obj, digits);
+#endif
+    *result = (value ^ negative) - negative;
+    return 1;
+}
 
 /* 3.12: subinterpreters with a GIL of their own, and a collector that runs in the eval loop only.  Before, an
    allocation may start a collection, and with it run finalizers. */

@@ -1,6 +1,6 @@
 /* endian.h - fixed-width numbers as pickle spells them: little-endian, but for floats, which are big-endian.
-   memcpy and shifts only, so alignment and the machine's own byte order do not matter; compilers make one
-   instruction of each. */
+   Alignment does not matter.  Where the machine's own byte order is the wanted one the bytes are copied: compilers make
+   one instruction of four shifted stores too, but not when other stores stand beside them. */
 #ifndef P5_ENDIAN_H
 #define P5_ENDIAN_H
 
@@ -17,10 +17,14 @@ put_u16le(unsigned char *p, uint32_t v)
 static ALWAYS_INLINE void
 put_u32le(unsigned char *p, uint32_t v)
 {
+#if PY_LITTLE_ENDIAN
+    memcpy(p, &v, 4);
+#else
     p[0] = (unsigned char)v;
     p[1] = (unsigned char)(v >> 8);
     p[2] = (unsigned char)(v >> 16);
     p[3] = (unsigned char)(v >> 24);
+#endif
 }
 
 static ALWAYS_INLINE void

@@ -74,8 +74,7 @@ is_quiet(const Pickler *p)
 /* save_atoms.c: objects without parts.  Those with a memo number take `unique`: one edge alone owns the object. */
 ROOM int save_bool(Pickler *p, PyObject *obj);
 ROOM int save_int(Pickler *p, PyObject *obj);
-/* An int of magnitude below 2**60, in protocol 2 on, or of 32 bits in protocol 1. */
-ROOM int save_small_int(Pickler *p, int64_t value);
+ROOM Py_ssize_t save_int_run(Pickler *p, PyObject *const *items, Py_ssize_t at, Py_ssize_t end);
 ROOM int save_float(Pickler *p, PyObject *obj);
 ROOM int save_str(Pickler *p, PyObject *obj, int unique);
 ROOM int save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size);

@@ -119,62 +119,56 @@ save_int_bytes(Pickler *p, PyObject *obj)
     return 0;
 }
 
-/* An int of magnitude below 2**60, in a binary protocol. */
-ROOM int
-save_small_int(Pickler *p, int64_t value)
+/* An int too large for BININT: LONG1 and the shortest two's complement, into 10 bytes of room. */
+static ALWAYS_INLINE unsigned char *
+put_int64(unsigned char *o, int64_t value)
 {
-    Writer *w = &p->out;
-    unsigned char *o;
-    int size;
+    uint64_t bits = (uint64_t)(value ^ (value >> 63));
+    int size = 5 + (bits >> 39 != 0) + (bits >> 47 != 0) + (bits >> 55 != 0);
 
-    if (UNLIKELY(writer_reserve(w, 11) < 0))
-        return -1;
-    o = w->next;
-    if ((uint64_t)value < 256) {
-        o[0] = OP_BININT1;
-        o[1] = (unsigned char)value;
-        w->next = o + 2;
-    }
-    else if ((uint64_t)value < 65536) {
-        o[0] = OP_BININT2;
-        put_u16le(o + 1, (uint32_t)value);
-        w->next = o + 3;
-    }
-    else if (value >= INT32_MIN && value <= INT32_MAX) {
-        o[0] = OP_BININT;
-        put_u32le(o + 1, (uint32_t)value);
-        w->next = o + 5;
-    }
-    else {
-        /* the shortest two's complement; at least 5 bytes here, at most 8 */
-        for (size = 5; size < 8 && (value >> (8 * size - 1)) != (value >> 63); size++)
-            ;
-        o[0] = OP_LONG1;
-        o[1] = (unsigned char)size;
-        put_u64le(o + 2, (uint64_t)value);
-        w->next = o + 2 + size;
-    }
-    return 0;
+    o[0] = OP_LONG1;
+    o[1] = (unsigned char)size;
+    put_u64le(o + 2, (uint64_t)value);
+    return o + 2 + size;
 }
 
+/* Any int that save_any_int() does not write in line. */
 ROOM int
 save_int(Pickler *p, PyObject *obj)
 {
-    Py_ssize_t digits = P5_LONG_NDIGITS(obj), i;
-    int64_t value = 0;
+    int64_t value;
 
-    if (LIKELY(digits <= 60 / PyLong_SHIFT)) {
-        for (i = digits; i-- > 0;)
-            value = value << PyLong_SHIFT | (int64_t)P5_LONG_DIGIT(obj, i);
-        if (P5_LONG_SIGN(obj) < 0)
-            value = -value;
-        if (LIKELY(p->protocol >= 2))
-            return save_small_int(p, value);
-        if (value < INT32_MIN || value > INT32_MAX)
+    if (!P5_LongAsInt64(obj, &value))
+        return p->protocol >= 2 ? save_int_bytes(p, obj) : save_int_text(p, obj, 0);
+    if (value < INT32_MIN || value > INT32_MAX) {
+        if (p->protocol < 2)
             return save_int_text(p, obj, 0);
-        return p->bin ? save_small_int(p, value) : save_int_text(p, obj, 1);
+        if (UNLIKELY(writer_reserve(&p->out, 10) < 0))
+            return -1;
+        p->out.next = put_int64(p->out.next, value);
+        return 0;
     }
-    return p->protocol >= 2 ? save_int_bytes(p, obj) : save_int_text(p, obj, 0);
+    return p->bin ? save_int32(p, (int32_t)value) : save_int_text(p, obj, 1);
+}
+
+/* Numbers come in runs: write the ints of up to 64 bits from ITEMS[AT] on, in protocol 2 on, and say where the run
+   ends. */
+ROOM NOINLINE Py_ssize_t
+save_int_run(Pickler *p, PyObject *const *items, Py_ssize_t at, Py_ssize_t end)
+{
+    Writer *w = &p->out;
+    unsigned char *o = w->next;
+    const uintptr_t limit = w->limit, room_ends = (uintptr_t)w->end;  /* no need to read them again for every byte */
+    PyTypeObject *const type = &PyLong_Type;
+    int64_t value;
+
+    for (; at < end && (uintptr_t)o < limit && room_ends - (uintptr_t)o >= 10; at++) {
+        if (Py_TYPE(items[at]) != type || !P5_LongAsInt64(items[at], &value))
+            break;
+        o = LIKELY(value == (int32_t)value) ? put_int32(o, (int32_t)value) : put_int64(o, value);
+    }
+    w->next = o;
+    return at;
 }
 
 /* ---- float ---- */

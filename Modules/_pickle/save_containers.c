@@ -142,13 +142,38 @@ open_text_container(Pickler *p, PyObject *obj, enum opcode text, enum walk_kind 
     return result;
 }
 
+/* Write atoms as long as they come: *AT stops at the first item that is none (0) or that cannot be written (-1), or where
+   a boundary stands before it.  `unique`: one edge alone owns what holds the items. */
+static ALWAYS_INLINE int
+save_atoms(Pickler *p, PyObject *const *items, Py_ssize_t *at, Py_ssize_t end, int unique)
+{
+    Py_ssize_t i = *at, run;
+    int written = 1;
+
+    while (i < end && is_quiet(p)) {
+        PyObject *item = items[i];
+        if (Py_TYPE(item) == &PyLong_Type && i + 1 < end && Py_TYPE(items[i + 1]) == &PyLong_Type && p->protocol >= 2) {
+            run = save_int_run(p, items, i, end);
+            if (run > i) {
+                i = run;
+                continue;
+            }
+        }
+        written = save_atom(p, item, P5_IS_UNIQUE(item) && unique);
+        if (written <= 0)
+            break;
+        i++;
+    }
+    *at = i;
+    return written;
+}
+
 /* ---- list ---- */
 
 ROOM enum saved
 save_list(Pickler *p, PyObject *obj, int unique)
 {
     Py_ssize_t at = 0, size;
-    PyObject *item;
     int open, written = 0;
     Walk *walk;
 
@@ -160,12 +185,8 @@ save_list(Pickler *p, PyObject *obj, int unique)
     open = begin_leaf(p, size);
     if (UNLIKELY(open < 0))
         return SAVE_ERROR;
-    for (; at < size && open && is_quiet(p); at++) {
-        item = PyList_GET_ITEM(obj, at);
-        written = save_atom(p, item, P5_IS_UNIQUE(item));
-        if (written <= 0)
-            break;
-    }
+    if (open)
+        written = save_atoms(p, ((PyListObject *)obj)->ob_item, &at, size, 1);
     if (at == size)
         return end_leaf(p, obj, size, OP_APPEND, OP_APPENDS);
     walk = push_container(p, obj, WALK_LIST, size, size - at, open);
@@ -193,30 +214,12 @@ open_batch(Pickler *p, Walk *walk)
     return walk->single ? 0 : put_op(&p->out, OP_MARK);
 }
 
-/* Write atoms as long as they come: the first item that is none, or that a boundary stands before, is for the caller. */
-static ALWAYS_INLINE int
-save_list_atoms(Pickler *p, Walk *walk)
-{
-    PyObject **items = ((PyListObject *)walk->obj)->ob_item, *item;
-    Py_ssize_t at = walk->at, end = walk->size - at > walk->batch ? at + walk->batch : walk->size;
-    int written = 1;
-
-    for (; at < end && is_quiet(p); at++) {
-        item = items[at];
-        written = save_atom(p, item, P5_IS_UNIQUE(item));
-        if (written <= 0)
-            break;
-    }
-    walk->batch -= (int)(at - walk->at);
-    walk->at = at;
-    return written < 0 ? -1 : 0;
-}
-
 ROOM int
 step_list(Pickler *p)
 {
     Walk *walk = p->walks.top;
     PyObject *list = walk->obj, *item;
+    Py_ssize_t at, end;
     enum saved saved;
 
     if (walk->in_child)
@@ -231,10 +234,15 @@ step_list(Pickler *p)
             return list_changed();
 in_batch:
         for (;;) {
-            if (save_list_atoms(p, walk) < 0) {
+            at = walk->at;
+            end = walk->size - at > walk->batch ? at + walk->batch : walk->size;
+            if (save_atoms(p, ((PyListObject *)list)->ob_item, &at, end, 1) < 0) {
+                walk->at = at;
                 walk->in_child = 1;
                 return -1;
             }
+            walk->batch -= (int)(at - walk->at);
+            walk->at = at;
             if (walk->batch == 0 || walk->at == walk->size)
                 break;
             item = PyList_GET_ITEM(list, walk->at);
@@ -411,8 +419,7 @@ put_tuple(Pickler *p, PyObject *obj, Py_ssize_t size, int unique)
 ROOM enum saved
 save_tuple(Pickler *p, PyObject *obj, int unique)
 {
-    Py_ssize_t size = PyTuple_GET_SIZE(obj), at;
-    PyObject *item;
+    Py_ssize_t size = PyTuple_GET_SIZE(obj), at = 0;
     int written = 0;
     Walk *walk;
 
@@ -426,12 +433,8 @@ save_tuple(Pickler *p, PyObject *obj, int unique)
             return SAVE_ERROR;
     }
     p->tuple_visits++;
-    for (at = 0; at < size && size <= BATCH_SIZE && is_quiet(p); at++) {
-        item = PyTuple_GET_ITEM(obj, at);
-        written = save_atom(p, item, P5_IS_UNIQUE(item) && unique);
-        if (written <= 0)
-            break;
-    }
+    if (size <= BATCH_SIZE)
+        written = save_atoms(p, ((PyTupleObject *)obj)->ob_item, &at, size, unique);
     if (at == size)
         return put_tuple(p, obj, size, unique) < 0 ? SAVE_ERROR : SAVED;
     walk = walks_push(&p->walks, WALK_TUPLE, obj);

@@ -28,9 +28,9 @@ put_packed(Pickler *p, const unsigned char *packed, size_t size, Py_ssize_t tzin
 static int
 put_timedelta(Pickler *p, PyObject *obj)
 {
-    if (save_small_int(p, PyDateTime_DELTA_GET_DAYS(obj)) < 0
-            || save_small_int(p, PyDateTime_DELTA_GET_SECONDS(obj)) < 0
-            || save_small_int(p, PyDateTime_DELTA_GET_MICROSECONDS(obj)) < 0)
+    if (save_int32(p, PyDateTime_DELTA_GET_DAYS(obj)) < 0
+            || save_int32(p, PyDateTime_DELTA_GET_SECONDS(obj)) < 0
+            || save_int32(p, PyDateTime_DELTA_GET_MICROSECONDS(obj)) < 0)
         return -1;
     return put_op(&p->out, OP_TUPLE3);
 }

@@ -60,31 +60,33 @@ save_any_str(Pickler *p, PyObject *obj, int unique)
     return save_str(p, obj, unique);
 }
 
-/* An int of one digit, in protocol 2 on: BININT1, BININT2 or BININT, whose bytes begin alike. */
-static ALWAYS_INLINE int
-save_digit(Pickler *p, PyObject *obj, int sign)
+/* BININT1, BININT2 or BININT, whose bytes begin alike, into 5 bytes of room; gives the place behind it. */
+static ALWAYS_INLINE unsigned char *
+put_int32(unsigned char *o, int32_t number)
 {
-    Writer *w = &p->out;
-    uint32_t value;
-    unsigned char *o;
+    uint32_t value = (uint32_t)number;
 
-    if (UNLIKELY(writer_reserve(w, 5) < 0))
-        return -1;
-    value = sign == 0 ? 0 : (uint32_t)P5_LONG_DIGIT(obj, 0);
-    if (sign < 0)
-        value = 0 - value;
-    o = w->next;
     o[0] = value < 256 ? OP_BININT1 : value < 65536 ? OP_BININT2 : OP_BININT;
     put_u32le(o + 1, value);
-    w->next = o + (value < 256 ? 2 : value < 65536 ? 3 : 5);
+    return o + (value < 256 ? 2 : value < 65536 ? 3 : 5);
+}
+
+static ALWAYS_INLINE int
+save_int32(Pickler *p, int32_t number)
+{
+    if (UNLIKELY(writer_reserve(&p->out, 5) < 0))
+        return -1;
+    p->out.next = put_int32(p->out.next, number);
     return 0;
 }
 
 static ALWAYS_INLINE int
 save_any_int(Pickler *p, PyObject *obj)
 {
-    if (LIKELY(P5_LONG_NDIGITS(obj) <= 1 && p->protocol >= 2))
-        return save_digit(p, obj, P5_LONG_SIGN(obj));
+    int64_t value;
+
+    if (LIKELY(p->protocol >= 2 && P5_LongAsInt64(obj, &value) && value == (int32_t)value))
+        return save_int32(p, (int32_t)value);
     return save_int(p, obj);
 }
 
