@@ -18,13 +18,31 @@ pytestmark = pytest.mark.skipif(ENGINE is None, reason='of the engine')
 
 Point = collections.namedtuple('Point', 'x y')
 Code = enum.Enum('Code', [('A', 'a'), ('B', ('tuple', 1)), ('C', 3)], module=__name__)
+Worn = enum.Enum('Worn', [('W%d' % n, 'w%d' % n) for n in range(3)], module=__name__)
 Number = enum.IntEnum('Number', 'ONE TWO', module=__name__)
 Bits = enum.Flag('Bits', 'P Q', module=__name__)
 calls = []
 
 
+def wear(cls):
+    """Change a class so often that the interpreter gives it no version tag any more (from 3.13 on it stops at 1,000)."""
+    for number in range(1100):
+        cls._worn = number
+        hasattr(cls, '_worn')
+    return cls
+
+
 class PointWithDict(Point):
     pass
+
+
+class WornPlain(object):
+    def __init__(self, value):
+        self.value = value
+
+
+wear(Worn)
+wear(WornPlain)
 
 
 class Backwards(Point):
@@ -107,6 +125,8 @@ EXAMPLES = {
     'namedtuple with its own iteration': lambda n: Backwards(n, 'y'),
     'namedtuple with its own length': lambda n: Longer(n, 'y'),
     'Enum': lambda n: list(Code)[n % 3],
+    'Enum without a tag': lambda n: list(Worn)[n % 3],
+    'instance without a tag': WornPlain,
     'IntEnum': lambda n: list(Number)[n % 2],
     'Flag': lambda n: list(Bits)[n % 2],
     'Flag of two': lambda n: Bits.P | Bits.Q,
@@ -205,13 +225,16 @@ def test_what_raises(engine):
 
 
 def test_a_class_that_changes_is_asked_anew(engine):
-    members, points = list(Code), [Point(1, 2), Point(3, 4)]
+    members, worn, points = list(Code), list(Worn), [Point(1, 2), Point(3, 4)]
+    plain = [WornPlain(1), WornPlain(2)]
 
     def reduce_ex(self, proto):
         calls.append('new')
         return str, ('changed',)
 
     for cls, objects, name, method in [(Code, members, '__reduce_ex__', reduce_ex),
+                                       (Worn, worn, '__reduce_ex__', reduce_ex),
+                                       (WornPlain, plain, '__reduce_ex__', reduce_ex),
                                        (Point, points, '__getnewargs__', lambda self: calls.append('new') or (8, 9)),
                                        (Point, points, '__reduce__', lambda self: calls.append('new') or (Point, (5, 6)))]:
         before = engine.dumps(objects, 4)
@@ -252,6 +275,34 @@ def test_a_class_that_changes_while_it_is_written(engine):
         assert found[0] == found[1] and found[0][1] == ['first', 'second', 'second']
     finally:
         del globals()['Changing']
+
+
+@pytest.mark.parametrize('cls', [Code, Worn])
+def test_an_enum_whose_ways_change(engine, cls):
+    """On the member, on the class under it, and in the function that is there."""
+    members = list(cls)
+    before = engine.dumps(members, 4)
+    members[1].__dict__['__reduce_ex__'] = lambda proto: (str, ('of the member',))
+    try:
+        known, asked = known_and_asked(members, 4)
+        assert known == asked and b'of the member' in known[0]
+    finally:
+        del members[1].__dict__['__reduce_ex__']
+    type.__setattr__(cls, '_value_', property(lambda self: calls.append('value') or 'odd'))
+    try:
+        known, asked = known_and_asked(members, 4)
+        assert known == asked and b'odd' in known[0] and known[1] == ['value'] * len(members)
+    finally:
+        type.__delattr__(cls, '_value_')
+    function = enum.Enum.__reduce_ex__
+    code = function.__code__
+    function.__code__ = (lambda self, proto: (str, ('other code',))).__code__
+    try:
+        known, asked = known_and_asked(members, 4)
+        assert known == asked and b'other code' in known[0]
+    finally:
+        function.__code__ = code
+    assert engine.dumps(members, 4) == before
 
 
 def test_an_enum_of_another_kind_is_asked(engine):

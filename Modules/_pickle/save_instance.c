@@ -234,11 +234,26 @@ save_namedtuple(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position
     return put_call(p, obj, unique, size, OP_NEWOBJ) < 0 ? -1 : 1;
 }
 
+/* The same for a type without a version tag. */
+static int
+is_untagged_member(Pickler *p, PyObject *obj)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+    int result;
+
+    ran_foreign(p);
+    Py_INCREF(type);
+    result = is_enum_now(p->st, type) && Py_TYPE(obj) == type;
+    Py_DECREF(type);
+    return result;
+}
+
 ROOM int
 save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
 {
     PyTypeObject *type = Py_TYPE(obj);
     TypeInfo *info = type_info_place(p->st, type);
+    enum type_form form;
     Py_ssize_t class_position;
     int found;
 
@@ -247,25 +262,32 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
         unique = 0;
         info = find_type_info(p->st, type);
     }
-    if (info->form < TYPE_ASKED || (info->form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS))
+    form = (enum type_form)info->form;
+    if (form < TYPE_UNTAGGED_ENUM
+            || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS))
             || p->protocol < 2 || p->fast || p->persistent_id != NULL
             || p->reducer_override != NULL || in_dispatch_table(p, type))
         return 0;
+    if (form == TYPE_UNTAGGED_ENUM) {
+        if (!is_untagged_member(p, obj))
+            return 0;
+        unique = 0;
+    }
     *saved = SAVE_ERROR;
     found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
     if (found <= 0)
         return found < 0;   /* the first instance of a class goes the general way */
-    if (info->form == TYPE_ASKED) {
-        if (info->asks == ASKS_VALUE)
+    if (form == TYPE_UNTAGGED_ENUM || form == TYPE_ASKED) {
+        if (form == TYPE_UNTAGGED_ENUM || info->asks == ASKS_VALUE)
             found = save_member(p, obj, unique, class_position);
         else
             found = save_namedtuple(p, obj, unique, class_position);
         *saved = found < 0 ? SAVE_ERROR : SAVED;
     }
-    else if (info->form == TYPE_PLAIN)
+    else if (form == TYPE_PLAIN)
         found = save_plain_instance(p, obj, unique, class_position, info->slots, saved);
     else
-        found = save_datetime(p, obj, unique, class_position, (enum type_form)info->form, saved);
+        found = save_datetime(p, obj, unique, class_position, form, saved);
     return found != 0;
 }
 
