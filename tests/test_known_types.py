@@ -4,10 +4,12 @@ Each object is written several times in one pickle and before and after its clas
 meets what it does not fit.  Compared is with the same pickler where it must ask: with a reducer_override that declines.
 """
 import collections
+import copyreg
 import decimal
 import enum
 import fractions
 import io
+import sys
 import uuid
 
 import pytest
@@ -36,9 +38,36 @@ class PointWithDict(Point):
     pass
 
 
-class WornPlain(object):
-    def __init__(self, value):
-        self.value = value
+class Plain(object):
+    def __init__(self, value=None):
+        if value is not None:
+            self.value = value
+
+
+class WornPlain(Plain):
+    pass
+
+
+class Slots(object):
+    __slots__ = ('one', 'two')
+
+    def __init__(self, one):
+        if one:
+            self.one, self.two = one, [one]
+
+
+class SlotsAndDict(Slots):
+    def __init__(self, one):
+        Slots.__init__(self, one)
+        if one > 1:
+            self.three = [one]
+
+
+class Meta(type):
+    pass
+
+
+Made = Meta('Made', (Plain,), {'__module__': __name__})
 
 
 wear(Worn)
@@ -127,6 +156,11 @@ EXAMPLES = {
     'Enum': lambda n: list(Code)[n % 3],
     'Enum without a tag': lambda n: list(Worn)[n % 3],
     'instance without a tag': WornPlain,
+    'instance': Plain,
+    'instance with nothing': lambda n: Plain(),
+    'instance with slots': Slots,
+    'instance with slots and a dict': SlotsAndDict,
+    'instance of a class with a metaclass': Made,
     'IntEnum': lambda n: list(Number)[n % 2],
     'Flag': lambda n: list(Bits)[n % 2],
     'Flag of two': lambda n: Bits.P | Bits.Q,
@@ -153,6 +187,101 @@ EXAMPLES = {
 def test_the_same_as_when_asked(engine, name, protocol):
     known, asked = known_and_asked(several(EXAMPLES[name]), protocol)
     assert known == asked
+
+
+class OddModule(type(enum)):
+    """Says what a module has, and does something before."""
+
+    def __getattribute__(self, name):
+        if name in ('Plain', 'SlotsAndDict'):
+            calls.append(name)
+            found = type(enum).__getattribute__(self, '__dict__')
+            found['act']()
+            return found[name]
+        return type(enum).__getattribute__(self, name)
+
+
+@pytest.mark.parametrize('protocol', range(2, 6))
+@pytest.mark.parametrize('cls', [Plain, SlotsAndDict])
+def test_what_changes_while_the_class_is_looked_up(engine, monkeypatch, cls, protocol):
+    """The state of the first instance is what it was before its class is written."""
+    odd = OddModule('odd_module')
+    odd.__dict__.update({cls.__name__: cls})
+    monkeypatch.setitem(sys.modules, 'odd_module', odd)
+    monkeypatch.setattr(cls, '__module__', 'odd_module')
+    found = []
+    for each in (ENGINE.Pickler, ENGINE.Pickler, Asking):
+        first, shared = cls(5), [8]
+        first.moved = ['moved']
+        other = Plain(shared)
+
+        def act():
+            other.got = first.moved
+            other.dict = first.__dict__
+            if cls is SlotsAndDict:
+                other.slot = first.two
+                del first.one
+            first.__dict__ = {'changed': 1}
+            first.class_ = 1
+
+        odd.__dict__['act'] = lambda: None
+        each(io.BytesIO(), protocol).dump(cls(4))
+        odd.__dict__['act'] = act
+        del calls[:]
+        file = io.BytesIO()
+        each(file, protocol).dump([[[number] for number in range(40)], first, shared, other, first, cls(2)])
+        found.append((file.getvalue(), list(calls)))
+        odd.__dict__['act'] = lambda: None
+        back = engine.loads(found[-1][0])
+        assert back[3].got is back[1].moved and not hasattr(back[1], 'changed')
+    assert found[0] == found[1] == found[2] and found[0][1]
+
+
+def again(*args):
+    return Made
+
+
+@pytest.mark.parametrize('protocol', range(2, 6))
+def test_a_class_that_leads_to_its_first_instance(engine, protocol):
+    found = []
+    for each in (ENGINE.Pickler, ENGINE.Pickler, Asking):
+        first = Made(['value'])
+        given = [(again, ()), (again, ([first],))]
+
+        def reduce_class(cls):
+            return given.pop() if given else (again, ('later',))
+
+        copyreg.pickle(Meta, reduce_class)
+        try:
+            file = io.BytesIO()
+            each(file, protocol).dump([[[number] for number in range(40)], first, first, Made(2)])
+        finally:
+            del copyreg.dispatch_table[Meta]
+        assert not given
+        found.append(file.getvalue())
+        back = engine.loads(found[-1])
+        assert back[1] is back[2] and back[1].value == ['value'] and type(back[3]) is Made
+    assert found[0] == found[1] == found[2]
+
+
+def told(pickler, obj, protocol):
+    with pytest.raises(Exception) as raised:
+        pickler(io.BytesIO(), protocol).dump(obj)
+    return type(raised.value), str(raised.value), getattr(raised.value, '__notes__', None)
+
+
+@pytest.mark.parametrize('protocol', range(2, 6))
+@pytest.mark.parametrize('cls', [Plain, Slots, SlotsAndDict, Made])
+def test_errors_in_first_instances(engine, monkeypatch, cls, protocol):
+    first, second = cls(1), cls(2)
+    wrong = cls(3)
+    setattr(wrong, 'one' if isinstance(wrong, Slots) else 'value', lambda: None)
+    engine.dumps([first, second], protocol)
+    for obj in (wrong, [wrong], [first, wrong]):
+        assert told(ENGINE.Pickler, obj, protocol) == told(Asking, obj, protocol)
+    monkeypatch.delitem(globals(), cls.__name__)
+    for obj in (first, [first, second]):
+        assert told(ENGINE.Pickler, obj, protocol) == told(Asking, obj, protocol)
 
 
 def test_what_a_namedtuple_holds_may_hold_it(engine):
