@@ -60,24 +60,42 @@ save_any_str(Pickler *p, PyObject *obj, int unique)
     return save_str(p, obj, unique);
 }
 
-/* An int of one digit, in protocol 2 on: BININT1, BININT2 or BININT, whose bytes begin alike. */
+/* An int of one digit at `o`, where there are five bytes of room, in protocol 2 on: BININT1, BININT2 or BININT, whose bytes
+   begin alike.  The end of it. */
+static ALWAYS_INLINE unsigned char *
+put_digit(unsigned char *o, PyObject *obj, int sign)
+{
+    uint32_t value = sign == 0 ? 0 : (uint32_t)P5_LONG_DIGIT(obj, 0);
+
+    if (sign < 0)
+        value = 0 - value;
+    o[0] = value < 256 ? OP_BININT1 : value < 65536 ? OP_BININT2 : OP_BININT;
+    put_u32le(o + 1, value);
+    return o + (value < 256 ? 2 : value < 65536 ? 3 : 5);
+}
+
 static ALWAYS_INLINE int
 save_digit(Pickler *p, PyObject *obj, int sign)
 {
     Writer *w = &p->out;
-    uint32_t value;
-    unsigned char *o;
 
     if (UNLIKELY(writer_reserve(w, 5) < 0))
         return -1;
-    value = sign == 0 ? 0 : (uint32_t)P5_LONG_DIGIT(obj, 0);
-    if (sign < 0)
-        value = 0 - value;
-    o = w->next;
-    o[0] = value < 256 ? OP_BININT1 : value < 65536 ? OP_BININT2 : OP_BININT;
-    put_u32le(o + 1, value);
-    w->next = o + (value < 256 ? 2 : value < 65536 ? 3 : 5);
+    w->next = put_digit(w->next, obj, sign);
     return 0;
+}
+
+/* Two ints in a row, where both are small and nothing can come between them: 1, or 0 where nothing was done. */
+static ALWAYS_INLINE int
+save_two_ints(Pickler *p, PyObject *one, PyObject *other)
+{
+    Writer *w = &p->out;
+
+    if (P5_LONG_NDIGITS(one) > 1 || P5_LONG_NDIGITS(other) > 1 || p->protocol < 2 || w->end - w->next < 10
+            || (uintptr_t)w->next + 5 >= w->limit)
+        return 0;
+    w->next = put_digit(put_digit(w->next, one, P5_LONG_SIGN(one)), other, P5_LONG_SIGN(other));
+    return 1;
 }
 
 static ALWAYS_INLINE int
