@@ -4,7 +4,7 @@
 
 #include "errors.h"
 
-enum { MEMO_SMALL = 8 };
+enum { MEMO_SMALL = 20 };
 
 typedef struct {
     PyObject **objects;       /* position -> object, each with a reference of ours; NULL where the object was never made */
