@@ -4,10 +4,12 @@ Each object is written several times in one pickle and before and after its clas
 meets what it does not fit.  Compared is with the same pickler where it must ask: with a reducer_override that declines.
 """
 import collections
+import copyreg
 import decimal
 import enum
 import fractions
 import io
+import sys
 import uuid
 
 import pytest
@@ -18,13 +20,58 @@ pytestmark = pytest.mark.skipif(ENGINE is None, reason='of the engine')
 
 Point = collections.namedtuple('Point', 'x y')
 Code = enum.Enum('Code', [('A', 'a'), ('B', ('tuple', 1)), ('C', 3)], module=__name__)
+Worn = enum.Enum('Worn', [('W%d' % n, 'w%d' % n) for n in range(3)], module=__name__)
 Number = enum.IntEnum('Number', 'ONE TWO', module=__name__)
 Bits = enum.Flag('Bits', 'P Q', module=__name__)
 calls = []
 
 
+def wear(cls):
+    """Change a class so often that the interpreter gives it no version tag any more (from 3.13 on it stops at 1,000)."""
+    for number in range(1100):
+        cls._worn = number
+        hasattr(cls, '_worn')
+    return cls
+
+
 class PointWithDict(Point):
     pass
+
+
+class Plain(object):
+    def __init__(self, value=None):
+        if value is not None:
+            self.value = value
+
+
+class WornPlain(Plain):
+    pass
+
+
+class Slots(object):
+    __slots__ = ('one', 'two')
+
+    def __init__(self, one):
+        if one:
+            self.one, self.two = one, [one]
+
+
+class SlotsAndDict(Slots):
+    def __init__(self, one):
+        Slots.__init__(self, one)
+        if one > 1:
+            self.three = [one]
+
+
+class Meta(type):
+    pass
+
+
+Made = Meta('Made', (Plain,), {'__module__': __name__})
+
+
+wear(Worn)
+wear(WornPlain)
 
 
 class Backwards(Point):
@@ -107,6 +154,13 @@ EXAMPLES = {
     'namedtuple with its own iteration': lambda n: Backwards(n, 'y'),
     'namedtuple with its own length': lambda n: Longer(n, 'y'),
     'Enum': lambda n: list(Code)[n % 3],
+    'Enum without a tag': lambda n: list(Worn)[n % 3],
+    'instance without a tag': WornPlain,
+    'instance': Plain,
+    'instance with nothing': lambda n: Plain(),
+    'instance with slots': Slots,
+    'instance with slots and a dict': SlotsAndDict,
+    'instance of a class with a metaclass': Made,
     'IntEnum': lambda n: list(Number)[n % 2],
     'Flag': lambda n: list(Bits)[n % 2],
     'Flag of two': lambda n: Bits.P | Bits.Q,
@@ -133,6 +187,101 @@ EXAMPLES = {
 def test_the_same_as_when_asked(engine, name, protocol):
     known, asked = known_and_asked(several(EXAMPLES[name]), protocol)
     assert known == asked
+
+
+class OddModule(type(enum)):
+    """Says what a module has, and does something before."""
+
+    def __getattribute__(self, name):
+        if name in ('Plain', 'SlotsAndDict'):
+            calls.append(name)
+            found = type(enum).__getattribute__(self, '__dict__')
+            found['act']()
+            return found[name]
+        return type(enum).__getattribute__(self, name)
+
+
+@pytest.mark.parametrize('protocol', range(2, 6))
+@pytest.mark.parametrize('cls', [Plain, SlotsAndDict])
+def test_what_changes_while_the_class_is_looked_up(engine, monkeypatch, cls, protocol):
+    """The state of the first instance is what it was before its class is written."""
+    odd = OddModule('odd_module')
+    odd.__dict__.update({cls.__name__: cls})
+    monkeypatch.setitem(sys.modules, 'odd_module', odd)
+    monkeypatch.setattr(cls, '__module__', 'odd_module')
+    found = []
+    for each in (ENGINE.Pickler, ENGINE.Pickler, Asking):
+        first, shared = cls(5), [8]
+        first.moved = ['moved']
+        other = Plain(shared)
+
+        def act():
+            other.got = first.moved
+            other.dict = first.__dict__
+            if cls is SlotsAndDict:
+                other.slot = first.two
+                del first.one
+            first.__dict__ = {'changed': 1}
+            first.class_ = 1
+
+        odd.__dict__['act'] = lambda: None
+        each(io.BytesIO(), protocol).dump(cls(4))
+        odd.__dict__['act'] = act
+        del calls[:]
+        file = io.BytesIO()
+        each(file, protocol).dump([[[number] for number in range(40)], first, shared, other, first, cls(2)])
+        found.append((file.getvalue(), list(calls)))
+        odd.__dict__['act'] = lambda: None
+        back = engine.loads(found[-1][0])
+        assert back[3].got is back[1].moved and not hasattr(back[1], 'changed')
+    assert found[0] == found[1] == found[2] and found[0][1]
+
+
+def again(*args):
+    return Made
+
+
+@pytest.mark.parametrize('protocol', range(2, 6))
+def test_a_class_that_leads_to_its_first_instance(engine, protocol):
+    found = []
+    for each in (ENGINE.Pickler, ENGINE.Pickler, Asking):
+        first = Made(['value'])
+        given = [(again, ()), (again, ([first],))]
+
+        def reduce_class(cls):
+            return given.pop() if given else (again, ('later',))
+
+        copyreg.pickle(Meta, reduce_class)
+        try:
+            file = io.BytesIO()
+            each(file, protocol).dump([[[number] for number in range(40)], first, first, Made(2)])
+        finally:
+            del copyreg.dispatch_table[Meta]
+        assert not given
+        found.append(file.getvalue())
+        back = engine.loads(found[-1])
+        assert back[1] is back[2] and back[1].value == ['value'] and type(back[3]) is Made
+    assert found[0] == found[1] == found[2]
+
+
+def told(pickler, obj, protocol):
+    with pytest.raises(Exception) as raised:
+        pickler(io.BytesIO(), protocol).dump(obj)
+    return type(raised.value), str(raised.value), getattr(raised.value, '__notes__', None)
+
+
+@pytest.mark.parametrize('protocol', range(2, 6))
+@pytest.mark.parametrize('cls', [Plain, Slots, SlotsAndDict, Made])
+def test_errors_in_first_instances(engine, monkeypatch, cls, protocol):
+    first, second = cls(1), cls(2)
+    wrong = cls(3)
+    setattr(wrong, 'one' if isinstance(wrong, Slots) else 'value', lambda: None)
+    engine.dumps([first, second], protocol)
+    for obj in (wrong, [wrong], [first, wrong]):
+        assert told(ENGINE.Pickler, obj, protocol) == told(Asking, obj, protocol)
+    monkeypatch.delitem(globals(), cls.__name__)
+    for obj in (first, [first, second]):
+        assert told(ENGINE.Pickler, obj, protocol) == told(Asking, obj, protocol)
 
 
 def test_what_a_namedtuple_holds_may_hold_it(engine):
@@ -205,13 +354,16 @@ def test_what_raises(engine):
 
 
 def test_a_class_that_changes_is_asked_anew(engine):
-    members, points = list(Code), [Point(1, 2), Point(3, 4)]
+    members, worn, points = list(Code), list(Worn), [Point(1, 2), Point(3, 4)]
+    plain = [WornPlain(1), WornPlain(2)]
 
     def reduce_ex(self, proto):
         calls.append('new')
         return str, ('changed',)
 
     for cls, objects, name, method in [(Code, members, '__reduce_ex__', reduce_ex),
+                                       (Worn, worn, '__reduce_ex__', reduce_ex),
+                                       (WornPlain, plain, '__reduce_ex__', reduce_ex),
                                        (Point, points, '__getnewargs__', lambda self: calls.append('new') or (8, 9)),
                                        (Point, points, '__reduce__', lambda self: calls.append('new') or (Point, (5, 6)))]:
         before = engine.dumps(objects, 4)
@@ -252,6 +404,34 @@ def test_a_class_that_changes_while_it_is_written(engine):
         assert found[0] == found[1] and found[0][1] == ['first', 'second', 'second']
     finally:
         del globals()['Changing']
+
+
+@pytest.mark.parametrize('cls', [Code, Worn])
+def test_an_enum_whose_ways_change(engine, cls):
+    """On the member, on the class under it, and in the function that is there."""
+    members = list(cls)
+    before = engine.dumps(members, 4)
+    members[1].__dict__['__reduce_ex__'] = lambda proto: (str, ('of the member',))
+    try:
+        known, asked = known_and_asked(members, 4)
+        assert known == asked and b'of the member' in known[0]
+    finally:
+        del members[1].__dict__['__reduce_ex__']
+    type.__setattr__(cls, '_value_', property(lambda self: calls.append('value') or 'odd'))
+    try:
+        known, asked = known_and_asked(members, 4)
+        assert known == asked and b'odd' in known[0] and known[1] == ['value'] * len(members)
+    finally:
+        type.__delattr__(cls, '_value_')
+    function = enum.Enum.__reduce_ex__
+    code = function.__code__
+    function.__code__ = (lambda self, proto: (str, ('other code',))).__code__
+    try:
+        known, asked = known_and_asked(members, 4)
+        assert known == asked and b'other code' in known[0]
+    finally:
+        function.__code__ = code
+    assert engine.dumps(members, 4) == before
 
 
 def test_an_enum_of_another_kind_is_asked(engine):

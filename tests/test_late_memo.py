@@ -593,3 +593,33 @@ def test_random_graphs_through_one_pickler(engine):
             results.append(out.getvalue())
         if COMPARABLE:
             assert results[0] == results[1], seed
+
+
+class SlotsAndDict(object):
+    __slots__ = ('slot', '__dict__')
+
+
+class MovesTheSlot(object):
+    def __init__(self, owner, other):
+        self.owner, self.other = owner, other
+
+    def __reduce__(self):
+        if hasattr(self.owner, 'slot'):
+            self.other.got = self.owner.slot
+            del self.owner.slot
+        return zoo.rebuild, (1,)
+
+
+def test_a_slot_that_moves_while_its_dict_is_written(engine):
+    """The state has the value that was in the slot: it is the other object's as well by then."""
+    def build():
+        first, owner, other, shared = SlotsAndDict(), SlotsAndDict(), zoo.Plain(), [7]
+        first.slot = first.a = 1
+        owner.slot = ['moved']
+        owner.moves, owner.shared = MovesTheSlot(owner, other), shared
+        return [[[number] for number in range(40)], first, zoo.Plain(), shared, owner, other]
+
+    for _ in range(2):
+        for proto in range(2, 6):
+            back = engine.loads(engine.dumps(build(), proto))
+            assert back[-2].slot == ['moved'] and back[-1].got is back[-2].slot

@@ -137,6 +137,18 @@ def test_frames_hold_whole_opcodes_and_about_64_kib(impl, build):
     assert impl.loads(data) == build()
 
 
+@only('engine')
+@pytest.mark.parametrize('protocol', [2, 3, 4])
+def test_a_frame_may_end_anywhere_in_a_dict_of_ints(impl, protocol):
+    """Also between a key and its value: where it does, and what a file is handed, is what it is for the stdlib."""
+    for before in range(12):
+        value = ['x' * before, {key * 70000: -key if key % 3 else key * key for key in range(20500)}, {1: 2, 3: 4}]
+        assert impl.dumps(value, protocol) == implementations.STDLIB.dumps(value, protocol)
+        file = io.BytesIO()
+        impl.dump(value, file, protocol)
+        assert file.getvalue() == implementations.STDLIB.dumps(value, protocol)
+
+
 @only('engine', 'stdlib')
 @since((3, 8))
 @pytest.mark.parametrize('size', [65535, 65536, 65537, 1000000])

@@ -21,6 +21,18 @@ typedef struct {
 /* args.c: fill out[0..count-1] with borrowed references, NULL where nothing was given.  0, or -1 with TypeError. */
 ROOM int parse_fastcall(const ArgSpec *spec, P5_Args args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
 ROOM int parse_tuple(const ArgSpec *spec, PyObject *args, PyObject *kwargs, PyObject **out);
+/* The most usual call, in line: everything by position.  1, or 0 where it takes parse_fastcall. */
+static ALWAYS_INLINE int
+take_positional(const ArgSpec *spec, P5_Args args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out)
+{
+    int i;
+
+    if (kwnames != NULL || nargs < spec->required || nargs > spec->positional)
+        return 0;
+    for (i = 0; i < spec->count; i++)
+        out[i] = i < nargs ? args[i] : NULL;
+    return 1;
+}
 /* fix_imports and the like: -1 on error. */
 ROOM int parse_flag(PyObject *value, int default_value);
 /* encoding and errors: a NUL-free UTF-8 string that `value` owns, or NULL with TypeError or ValueError. */

@@ -63,6 +63,21 @@ memo_clear(Memo *memo)
         PyMem_Free(objects);
 }
 
+ROOM void
+memo_end(Memo *memo)
+{
+    Py_ssize_t i;
+
+    for (i = 0; i < memo->used; i++)
+        Py_XDECREF(memo->objects[i]);
+    if (LIKELY(memo->objects == memo->small && memo->numbers == NULL))
+        return;
+    PyMem_Free(memo->index);
+    PyMem_Free(memo->numbers);
+    if (memo->objects != memo->small)
+        PyMem_Free(memo->objects);
+}
+
 ROOM int
 memo_traverse(Memo *memo, visitproc visit, void *arg)
 {

@@ -4,7 +4,7 @@
 
 #include "errors.h"
 
-enum { MEMO_SMALL = 8 };
+enum { MEMO_SMALL = 20 };
 
 typedef struct {
     PyObject **objects;       /* position -> object, each with a reference of ours; NULL where the object was never made */
@@ -24,6 +24,8 @@ typedef struct {
 ROOM void memo_init(Memo *memo);
 /* Forget everything; the memo stays usable. */
 ROOM void memo_clear(Memo *memo);
+/* The same for a memo that is not used again and that nothing can look at. */
+ROOM void memo_end(Memo *memo);
 ROOM int memo_traverse(Memo *memo, visitproc visit, void *arg);
 /* Bytes of memory outside the struct. */
 ROOM size_t memo_sizeof(const Memo *memo);

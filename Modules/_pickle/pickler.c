@@ -28,19 +28,42 @@ pickler_clear(Pickler *p)
     Py_CLEAR(p->dispatch_table);
 }
 
+/* End a pickler that stood on the C stack, and that nothing can look at any more. */
+static void
+pickler_end(Pickler *p)
+{
+    Py_XDECREF(p->out.write);
+    Py_XDECREF(p->out.bytes);
+    memo_end(&p->memo);
+    Py_XDECREF(p->buffer_callback);
+}
+
 /* ---- settings ---- */
 
-/* The default is the interpreter's own reader's level: 4, and 5 from 3.14 on (and see init_protocols). */
+/* The protocol, where it is given as an int from 0 to HIGHEST_PROTOCOL or not at all, or -1.  The default is the
+   interpreter's own reader's level: 4, and 5 from 3.14 on (and see init_protocols). */
+static ALWAYS_INLINE long
+usual_protocol(const State *st, PyObject *protocol)
+{
+    long value;
+
+    if (protocol == NULL)
+        return st->default_protocol;
+    if (!PyLong_CheckExact(protocol) || P5_LONG_NDIGITS(protocol) > 1 || P5_LONG_SIGN(protocol) < 0)
+        return -1;
+    value = P5_LONG_SIGN(protocol) == 0 ? 0 : (long)P5_LONG_DIGIT(protocol, 0);
+    return value <= HIGHEST_PROTOCOL ? value : -1;
+}
+
 static int
 set_protocol(Pickler *p, PyObject *protocol, PyObject *fix_imports, PyObject *buffer_callback)
 {
-    long value = p->st->default_protocol;
+    long value = usual_protocol(p->st, protocol);
     PyObject *index = NULL;
 
-    if (protocol != NULL && PyLong_CheckExact(protocol) && P5_LONG_NDIGITS(protocol) <= 1
-            && (P5_LONG_SIGN(protocol) == 0 || (P5_LONG_SIGN(protocol) > 0 && P5_LONG_DIGIT(protocol, 0) <= HIGHEST_PROTOCOL)))
-        value = P5_LONG_SIGN(protocol) == 0 ? 0 : (long)P5_LONG_DIGIT(protocol, 0);
-    else if (protocol != NULL && protocol != Py_None) {
+    if (protocol == Py_None)
+        value = p->st->default_protocol;
+    else if (value < 0) {
         index = PyNumber_Index(protocol);
         if (index == NULL)
             return -1;
@@ -65,6 +88,20 @@ set_protocol(Pickler *p, PyObject *protocol, PyObject *fix_imports, PyObject *bu
     p->protocol = (int)value;
     p->bin = value > 0;
     Py_XSETREF(p->buffer_callback, Py_XNewRef(buffer_callback));
+    return 0;
+}
+
+/* The same where a call most often says nothing but the protocol. */
+static ALWAYS_INLINE int
+set_first_protocol(Pickler *p, PyObject *protocol, PyObject *fix_imports, PyObject *buffer_callback)
+{
+    long value = usual_protocol(p->st, protocol);
+
+    if (UNLIKELY(value < 0 || fix_imports != NULL || buffer_callback != NULL))
+        return set_protocol(p, protocol, fix_imports, buffer_callback);
+    p->fix_imports = 1;
+    p->protocol = (int)value;
+    p->bin = value > 0;
     return 0;
 }
 
@@ -117,7 +154,7 @@ pickle_dump(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames)
     if (set_protocol(&p, argv[2], argv[3], argv[4]) == 0 && set_file(&p, argv[1]) == 0
             && dump_object(&p, argv[0]) == 0)
         result = writer_finish_file(&p.out);
-    pickler_clear(&p);
+    pickler_end(&p);
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -138,15 +175,16 @@ pickle_dumps(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames
     PyObject *argv[ARGS_MAX], *result = NULL;
     Pickler p;
 
-    if (parse_fastcall(&dumps_args, args, nargs, kwnames, argv) < 0)
+    if (!take_positional(&dumps_args, args, nargs, kwnames, argv)
+            && parse_fastcall(&dumps_args, args, nargs, kwnames, argv) < 0)
         return NULL;
     pickler_init(&p, (State *)PyModule_GetState(module));
     p.out.expected = p.st->last_size;
-    if (set_protocol(&p, argv[1], argv[2], argv[3]) == 0 && dump_object(&p, argv[0]) == 0)
+    if (set_first_protocol(&p, argv[1], argv[2], argv[3]) == 0 && dump_object(&p, argv[0]) == 0)
         result = writer_finish_bytes(&p.out);
     if (result != NULL)
         p.st->last_size = (size_t)PyBytes_GET_SIZE(result);
-    pickler_clear(&p);
+    pickler_end(&p);
     return result;
 }
 

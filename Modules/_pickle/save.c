@@ -191,8 +191,7 @@ dump_object(Pickler *p, PyObject *obj)
     p->open_reduces = 0;
     p->countdown = SIGNAL_INTERVAL;
     ran_foreign(p);
-    writer_begin(w);
-    writer_watch(w, p->persistent_id != NULL);
+    writer_begin(w, p->persistent_id != NULL);
     if (p->protocol >= 2) {
         if (put_op(w, OP_PROTO) < 0 || writer_reserve(w, 1) < 0)
             return -1;

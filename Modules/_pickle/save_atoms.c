@@ -244,7 +244,10 @@ memoize(Pickler *p, PyObject *obj, int unique)
 
     if (UNLIKELY(p->fast))
         return 0;
-    position = LIKELY(unique) ? memo_log(&p->memo, obj) : memo_add(&p->memo, obj);
+    if (LIKELY(unique) || (memo_is_small(&p->memo) && p->memo.used < MEMO_SMALL))
+        position = memo_log(&p->memo, obj);
+    else
+        position = memo_add(&p->memo, obj);
     if (UNLIKELY(position < 0))
         return -1;
     if (LIKELY(p->protocol >= 4))

@@ -168,13 +168,16 @@ save_atoms(Pickler *p, PyObject *const *items, Py_ssize_t *at, Py_ssize_t end, i
     return written;
 }
 
+/* `stage` of the walk over a list or tuple: the item that it begins with is no atom, which has been seen already. */
+enum { ITEM_IS_NO_ATOM = 1 };
+
 /* ---- list ---- */
 
 ROOM enum saved
 save_list(Pickler *p, PyObject *obj, int unique)
 {
     Py_ssize_t at = 0, size;
-    int open, written = 0;
+    int open, written = 1;
     Walk *walk;
 
     if (UNLIKELY(!p->bin))
@@ -193,6 +196,7 @@ save_list(Pickler *p, PyObject *obj, int unique)
     if (UNLIKELY(walk == NULL))
         return SAVE_ERROR;
     walk->at = at;
+    walk->stage = written == 0 ? ITEM_IS_NO_ATOM : 0;
     walk->in_child = written < 0;
     return written < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
@@ -224,8 +228,13 @@ step_list(Pickler *p)
 
     if (walk->in_child)
         goto child_done;
-    if (walk->open)
+    if (walk->open) {
+        if (UNLIKELY(PyList_GET_SIZE(list) != walk->size))
+            return list_changed();
+        if (walk->stage == ITEM_IS_NO_ATOM)
+            goto no_atom;
         goto in_batch;
+    }
     while (walk->at < walk->size) {
         walk->left = walk->size - walk->at;
         if (UNLIKELY(open_batch(p, walk) < 0))
@@ -245,6 +254,7 @@ in_batch:
             walk->at = at;
             if (walk->batch == 0 || walk->at == walk->size)
                 break;
+no_atom:
             item = PyList_GET_ITEM(list, walk->at);
             walk->in_child = 1;
             saved = save(p, item, P5_IS_UNIQUE(item));
@@ -284,8 +294,11 @@ is_unique_key(PyObject *dict, PyObject *key)
 static ALWAYS_INLINE enum pair
 save_pair_atoms(Pickler *p, PyObject *dict, PyObject *key, PyObject *value)
 {
-    int written = save_atom(p, key, is_unique_key(dict, key));
+    int written;
 
+    if (Py_IS_TYPE(key, &PyLong_Type) && Py_IS_TYPE(value, &PyLong_Type) && save_two_ints(p, key, value))
+        return PAIR_WHOLE;
+    written = save_atom(p, key, is_unique_key(dict, key));
     if (UNLIKELY(written <= 0))
         return written < 0 ? PAIR_ERROR : PAIR_NOTHING;
     if (UNLIKELY(!is_quiet(p)))
@@ -420,7 +433,7 @@ ROOM enum saved
 save_tuple(Pickler *p, PyObject *obj, int unique)
 {
     Py_ssize_t size = PyTuple_GET_SIZE(obj), at = 0;
-    int written = 0;
+    int written = 1;
     Walk *walk;
 
     if (size == 0) {
@@ -443,6 +456,7 @@ save_tuple(Pickler *p, PyObject *obj, int unique)
     walk->unique = (unsigned char)unique;
     walk->size = (Py_ssize_t)p->tuple_visits;
     walk->at = at;
+    walk->stage = written == 0 ? ITEM_IS_NO_ATOM : 0;
     walk->in_child = written < 0;
     return written < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
@@ -500,7 +514,9 @@ step_tuple(Pickler *p)
     while (walk->at < size) {
         item = PyTuple_GET_ITEM(tuple, walk->at);
         walk->in_child = 1;
-        if (LIKELY(is_quiet(p))) {
+        if (walk->stage == ITEM_IS_NO_ATOM)
+            walk->stage = 0;
+        else if (LIKELY(is_quiet(p))) {
             written = save_atom(p, item, P5_IS_UNIQUE(item) && walk->unique);
             if (UNLIKELY(written < 0))
                 return -1;

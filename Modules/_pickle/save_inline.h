@@ -80,6 +80,21 @@ save_int32(Pickler *p, int32_t number)
     return 0;
 }
 
+/* Two ints in a row, where both have 32 bits and nothing can come between them: 1, or 0 where nothing was done. */
+static ALWAYS_INLINE int
+save_two_ints(Pickler *p, PyObject *one, PyObject *other)
+{
+    Writer *w = &p->out;
+    int64_t first, second;
+
+    if (p->protocol < 2 || w->end - w->next < 10 || (uintptr_t)w->next + 5 >= w->limit
+            || !P5_LongAsInt64(one, &first) || first != (int32_t)first
+            || !P5_LongAsInt64(other, &second) || second != (int32_t)second)
+        return 0;
+    w->next = put_int32(put_int32(w->next, (int32_t)first), (int32_t)second);
+    return 1;
+}
+
 static ALWAYS_INLINE int
 save_any_int(Pickler *p, PyObject *obj)
 {

@@ -79,9 +79,11 @@ in_dispatch_table(Pickler *p, PyTypeObject *type)
     return PyDict_GET_SIZE(table) != 0 && PyDict_Contains(table, (PyObject *)type) != 0;
 }
 
-enum instance_stage { INSTANCE_DICT, INSTANCE_SLOTS };
+/* What the walk writes now.  The first two are for the first instance of a class, whose walk begins with the class. */
+enum instance_stage { INSTANCE_CLASS, INSTANCE_ARGUMENTS, INSTANCE_DICT, INSTANCE_SLOTS };
 
-/* The dict of an instance has one reference besides ours, and the value of a slot one besides the snapshot's. */
+/* The dict of an instance has one reference besides ours, and the value of a slot one besides the snapshot's; as long as no
+   foreign code ran since: that may have put it elsewhere. */
 static int
 only_ours_besides(PyObject *obj)
 {
@@ -106,6 +108,8 @@ begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position,
     if (walk == NULL)
         return SAVE_ERROR;
     walk->aux = Py_XNewRef(slots);
+    walk->left = (Py_ssize_t)p->memo.foreign;
+    walk->stage = INSTANCE_DICT;
     walk->in_child = 1;
     if (dict == NULL)
         return put_op(&p->out, OP_NONE) < 0 ? SAVE_ERROR : SAVE_PUSHED;
@@ -152,6 +156,64 @@ save_plain_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_posi
     Py_XDECREF(dict);
     Py_XDECREF(slots);
     return found;
+}
+
+/* The first instance of a plain type in this pickle: its class, which is written by name, comes first, and may run foreign
+   code.  The state is what it was before that, as a reduce value would have it: `held` keeps the dict. */
+static int
+save_first_instance(Pickler *p, PyObject *obj, PyObject *names, enum saved *saved)
+{
+    PyObject *dict = NULL, *slots = NULL, *cls = Py_NewRef(Py_TYPE(obj));
+    Walk *walk = NULL;
+    int found;
+
+    Py_INCREF(names);
+    found = find_state(obj, names, &dict, &slots);
+    Py_DECREF(names);
+    ran_foreign(p);
+    if (found > 0)
+        walk = walks_push(&p->walks, WALK_INSTANCE, obj);
+    if (walk != NULL) {
+        walk->held = Py_XNewRef(dict);
+        walk->aux = Py_XNewRef(slots);
+        walk->size = (Py_ssize_t)p->reduce_visits;
+        walk->left = (Py_ssize_t)p->memo.foreign;
+        walk->stage = INSTANCE_CLASS;
+        walk->in_child = 1;
+        if (save(p, cls, 0) >= 0)
+            *saved = SAVE_PUSHED;
+    }
+    Py_DECREF(cls);
+    Py_XDECREF(dict);
+    Py_XDECREF(slots);
+    return found;
+}
+
+/* Go on with it: (), NEWOBJ and the dict.  SAVED if there is no state.  If a cycle through the class has made the object
+   already, that one takes the place of this, and it has its state. */
+static enum saved
+after_class(Pickler *p, Walk *walk)
+{
+    Py_ssize_t position;
+    int known;
+
+    walk->stage = INSTANCE_ARGUMENTS;
+    walk->in_child = 1;
+    if (save(p, p->st->empty_tuple, 0) < 0)
+        return SAVE_ERROR;
+    walk->in_child = 0;
+    known = late_owner_known(p, walk->obj, p->reduce_visits, walk->size, &position);
+    if (known < 0 || put_op(&p->out, OP_NEWOBJ) < 0)
+        return SAVE_ERROR;
+    if (known > 0)
+        return put_op(&p->out, OP_POP) < 0 ? SAVE_ERROR : (enum saved)save_get(p, position);
+    if (memoize(p, walk->obj, 0) < 0)
+        return SAVE_ERROR;
+    if (walk->held == NULL && walk->aux == NULL)
+        return SAVED;
+    walk->stage = INSTANCE_DICT;
+    walk->in_child = 1;
+    return save(p, walk->held == NULL ? Py_None : walk->held, 0) < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
 
 /* ---- members of an Enum and namedtuples ---- */
@@ -234,11 +296,26 @@ save_namedtuple(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position
     return put_call(p, obj, unique, size, OP_NEWOBJ) < 0 ? -1 : 1;
 }
 
+/* The same for a type without a version tag. */
+static int
+is_untagged_member(Pickler *p, PyObject *obj)
+{
+    PyTypeObject *type = Py_TYPE(obj);
+    int result;
+
+    ran_foreign(p);
+    Py_INCREF(type);
+    result = is_enum_now(p->st, type) && Py_TYPE(obj) == type;
+    Py_DECREF(type);
+    return result;
+}
+
 ROOM int
 save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
 {
     PyTypeObject *type = Py_TYPE(obj);
     TypeInfo *info = type_info_place(p->st, type);
+    enum type_form form;
     Py_ssize_t class_position;
     int found;
 
@@ -247,29 +324,38 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
         unique = 0;
         info = find_type_info(p->st, type);
     }
-    if (info->form < TYPE_ASKED || (info->form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS))
+    form = (enum type_form)info->form;
+    if (form < TYPE_UNTAGGED_ENUM
+            || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS))
             || p->protocol < 2 || p->fast || p->persistent_id != NULL
             || p->reducer_override != NULL || in_dispatch_table(p, type))
         return 0;
+    if (form == TYPE_UNTAGGED_ENUM) {
+        if (!is_untagged_member(p, obj))
+            return 0;
+        unique = 0;
+    }
     *saved = SAVE_ERROR;
     found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
+    if (found == 0 && form == TYPE_PLAIN)
+        return save_first_instance(p, obj, info->slots, saved) != 0;
     if (found <= 0)
-        return found < 0;   /* the first instance of a class goes the general way */
-    if (info->form == TYPE_ASKED) {
-        if (info->asks == ASKS_VALUE)
+        return found < 0;   /* the first instance of another class goes the general way */
+    if (form == TYPE_UNTAGGED_ENUM || form == TYPE_ASKED) {
+        if (form == TYPE_UNTAGGED_ENUM || info->asks == ASKS_VALUE)
             found = save_member(p, obj, unique, class_position);
         else
             found = save_namedtuple(p, obj, unique, class_position);
         *saved = found < 0 ? SAVE_ERROR : SAVED;
     }
-    else if (info->form == TYPE_PLAIN)
+    else if (form == TYPE_PLAIN)
         found = save_plain_instance(p, obj, unique, class_position, info->slots, saved);
     else
-        found = save_datetime(p, obj, unique, class_position, (enum type_form)info->form, saved);
+        found = save_datetime(p, obj, unique, class_position, form, saved);
     return found != 0;
 }
 
-/* Write the slots from walk->at on, and close their dict and the pair. */
+/* Write the slots from walk->at on, and close their dict and the pair.  walk->left tells when they were looked at. */
 static enum saved
 step_slots(Pickler *p, Walk *walk)
 {
@@ -283,7 +369,7 @@ step_slots(Pickler *p, Walk *walk)
         value = PyTuple_GET_ITEM(walk->aux, walk->at + 1);
         walk->in_child = 1;
         walk->at += 2;
-        saved = save(p, value, only_ours_besides(value));
+        saved = save(p, value, walk->left == (Py_ssize_t)p->memo.foreign && only_ours_besides(value));
         if (saved != SAVED)
             return saved;
         walk->in_child = 0;
@@ -310,6 +396,12 @@ step_instance(Pickler *p)
     enum saved saved;
 
     walk->in_child = 0;
+    if (walk->stage == INSTANCE_CLASS) {
+        saved = after_class(p, walk);
+        if (saved == SAVED)
+            walks_pop(&p->walks);
+        return saved;
+    }
     if (walk->aux != NULL) {
         if (walk->stage == INSTANCE_DICT && begin_slots(p, walk) < 0)
             return -1;
@@ -328,7 +420,10 @@ note_instance(Pickler *p, const Walk *walk)
 {
     int in_slots = walk->stage == INSTANCE_SLOTS;
 
-    if (walk->in_child) {
+    if (walk->in_child && walk->stage < INSTANCE_DICT)
+        add_note(p->st, "when serializing %T %s", walk->obj,
+                 walk->stage == INSTANCE_CLASS ? "class" : "__new__ arguments");
+    else if (walk->in_child) {
         if (in_slots)
             add_note(p->st, "when serializing dict item %R", PyTuple_GET_ITEM(walk->aux, walk->at - 2));
         if (walk->aux != NULL)

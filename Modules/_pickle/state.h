@@ -46,6 +46,7 @@
     X(type_name)              /* the descriptors of type.__name__ and type.__getattribute__ */ \
     X(type_getattribute) \
     X(known_functions)        /* {name: function}, made when first needed; see typeinfo.c */ \
+    X(enum_code)              /* the code of an Enum's __reduce_ex__ that was found to do what is known */ \
     X(empty_tuple)            /* the one and only */ \
     X(unmade_dict)            /* stands on the unpickler's stack for a dict that need not be made */
 
@@ -100,6 +101,7 @@ enum type_form {
     TYPE_UNKNOWN,
     TYPE_GENERAL,             /* ask the object for its reduce value */
     TYPE_CANDIDATE,           /* nothing in it departs from object's ways, but copyreg has not passed it yet */
+    TYPE_UNTAGGED_ENUM,       /* an Enum that has no version tag: what it is must be found out again for each member */
     TYPE_ASKED,               /* what its __reduce_ex__ would ask it for is known: the engine asks itself */
     TYPE_PLAIN,               /* its instances are written straight from their dict and slots */
     TYPE_DATETIME,            /* the types of the datetime module, written straight from their fields */
@@ -119,7 +121,7 @@ enum asks {
 
 typedef struct {
     PyTypeObject *type;       /* borrowed: compared, never used */
-    unsigned int version;     /* the type's version tag; another one means that the type has changed */
+    unsigned int version;     /* the type's version tag; another one means that the type has changed; 0: it has none */
     unsigned char form;       /* enum type_form */
     unsigned char asks;       /* TYPE_ASKED and candidates for it: enum asks, added up */
     PyObject *slots;          /* TYPE_PLAIN: copyreg's list of the names of its slots */

@@ -15,7 +15,9 @@
    reduced the general way, and its reduce value is the proof.
 
    A verdict stands as long as the type's version tag: any change of the type or of its bases gives it another one.  A type
-   without a tag (up to 3.7 those with a metaclass) is asked the general way. */
+   without a tag (up to 3.7 those with a metaclass; from 3.13 on those that were changed very often, as an Enum is while its
+   500 members are made) is asked the general way.  That verdict is kept too, since it is always right.  But what was an
+   Enum is worth looking at again for each member. */
 #include "typeinfo.h"
 #include "datetime_types.h"
 
@@ -119,6 +121,24 @@ iterates_as_tuple(PyTypeObject *type)
         && type->tp_as_sequence != NULL && type->tp_as_sequence->sq_length == PyTuple_Type.tp_as_sequence->sq_length;
 }
 
+/* Is this an Enum's __reduce_ex__?  Enums without a tag ask for each member, and mostly about the same code; it has no
+   free variables. */
+static int
+is_enum_reduce_ex(State *st, PyObject *function)
+{
+    PyObject *code;
+
+    if (function == NULL || !PyFunction_Check(function))
+        return 0;
+    code = PyFunction_GET_CODE(function);
+    if (code == st->enum_code)
+        return 1;
+    if (!is_known_function(st, function, "enum"))
+        return 0;
+    Py_XSETREF(st->enum_code, Py_NewRef(code));
+    return 1;
+}
+
 /* What an instance of the type is asked for beyond what object has, as enum asks; -1 if only it can say. */
 static int
 what_it_asks(State *st, PyTypeObject *type)
@@ -127,7 +147,7 @@ what_it_asks(State *st, PyTypeObject *type)
     int asks = 0;
 
     if (reduce_ex != st->object_reduce_ex)
-        return has_plain_metaclass(st, type) && is_known_function(st, reduce_ex, "enum") ? ASKS_VALUE : -1;
+        return has_plain_metaclass(st, type) && is_enum_reduce_ex(st, reduce_ex) ? ASKS_VALUE : -1;
     if (_PyType_Lookup(type, st->s___reduce__) != st->object_reduce)
         return has_plain_metaclass(st, type) ? ASKS_REDUCE : -1;
     if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || type->tp_new == NULL
@@ -185,23 +205,36 @@ datetime_form(PyTypeObject *type)
          : type == api->DeltaType ? TYPE_TIMEDELTA : TYPE_UNKNOWN;
 }
 
+ROOM int
+is_enum_now(State *st, PyTypeObject *type)
+{
+    unsigned char asks = 0;
+    return find_form_of_type(st, type, &asks) == TYPE_ASKED && asks == ASKS_VALUE;
+}
+
 ROOM TypeInfo *
 find_type_info(State *st, PyTypeObject *type)
 {
     TypeInfo *info = type_info_place(st, type);
     enum type_form form;
     unsigned char asks = 0;
+    unsigned int version;
 
     if (LIKELY(type_info_is_about(info, type)))
         return info;
     (void)_PyType_Lookup(type, st->s___reduce__);   /* gives it a version, if it can have one */
-    form = P5_TypeVersion(type) == 0 ? TYPE_GENERAL : datetime_form(type);
-    if (form == TYPE_UNKNOWN)
-        form = find_form_of_type(st, type, &asks);
+    version = P5_TypeVersion(type);
+    if (version == 0)
+        form = is_enum_now(st, type) ? TYPE_UNTAGGED_ENUM : TYPE_GENERAL;
+    else {
+        form = datetime_form(type);
+        if (form == TYPE_UNKNOWN)
+            form = find_form_of_type(st, type, &asks);
+    }
     info->type = type;
     info->form = (unsigned char)form;
     info->asks = asks;
-    info->version = P5_TypeVersion(type);
+    info->version = version;
     Py_CLEAR(info->slots);
     return info;
 }

@@ -16,13 +16,16 @@ type_info_place(State *st, PyTypeObject *type)
     return &st->type_infos[(address >> 4 ^ address >> 11) % TYPE_INFOS];
 }
 
-/* Is what stands there about this type, as it is now? */
+/* Is what stands there about this type, as it is now?  Of a type without a version tag it says what holds whatever became
+   of the type since, even if another one has its address. */
 static ALWAYS_INLINE int
 type_info_is_about(const TypeInfo *info, PyTypeObject *type)
 {
-    unsigned int version = P5_TypeVersion(type);
-    return info->type == type && info->version == version && version != 0;
+    return info->type == type && info->version == P5_TypeVersion(type);
 }
+
+/* Has a type the ways of an Enum?  No version tag is needed, but the type must be held: foreign code may run. */
+ROOM int is_enum_now(State *st, PyTypeObject *type);
 
 /* copyreg has made `value` from an instance of a candidate: is it what a plain instance gives? */
 ROOM void type_info_prove(State *st, TypeInfo *info, PyTypeObject *type, PyObject *value);

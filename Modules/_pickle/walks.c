@@ -10,7 +10,7 @@ walks_init(Walks *walks)
 }
 
 ROOM void
-walks_clear(Walks *walks)
+walks_drop(Walks *walks)
 {
     while (!walks_empty(walks))
         walks_pop(walks);
@@ -49,7 +49,7 @@ walks_grow(Walks *walks)
         PyErr_NoMemory();
         return -1;
     }
-    slots = slots < 64 ? 64 : slots + slots / 2;
+    slots = slots < 64 ? 64 : slots < 4096 ? slots * 2 : slots + slots / 2;
     made = PyMem_Realloc(old == walks->small ? NULL : old, slots * sizeof(Walk));
     if (made == NULL) {
         PyErr_NoMemory();

@@ -56,7 +56,7 @@ typedef struct {
 
 /* walks.c */
 ROOM void walks_init(Walks *walks);
-ROOM void walks_clear(Walks *walks);
+ROOM void walks_drop(Walks *walks);
 ROOM int walks_traverse(Walks *walks, visitproc visit, void *arg);
 ROOM size_t walks_sizeof(const Walks *walks);
 ROOM int walks_grow(Walks *walks);
@@ -76,6 +76,14 @@ walks_push(Walks *walks, enum walk_kind kind, PyObject *obj)
     Py_INCREF(obj);
     walk->obj = obj;
     return walk;
+}
+
+/* Close all walks. */
+static ALWAYS_INLINE void
+walks_clear(Walks *walks)
+{
+    if (UNLIKELY(walks->top != walks->small))   /* there it stands as long as the stack has not grown and is empty */
+        walks_drop(walks);
 }
 
 /* Close the top walk. */

@@ -60,18 +60,12 @@ set_limit(Writer *w)
 }
 
 ROOM void
-writer_watch(Writer *w, int watched)
-{
-    w->watched = watched;
-    set_limit(w);
-}
-
-ROOM void
-writer_begin(Writer *w)
+writer_begin(Writer *w, int watched)
 {
     w->next = w->start;
     w->frame = NULL;
     w->framing = 0;
+    w->watched = watched;
     set_limit(w);
 }
 
@@ -91,14 +85,15 @@ ROOM void
 writer_close_frame(Writer *w)
 {
     unsigned char *header = w->frame;
-    size_t size;
+    size_t size, i;
 
     if (header == NULL)
         return;
     w->frame = NULL;
     size = (size_t)(w->next - header) - FRAME_HEADER_SIZE;
     if (size < FRAME_SIZE_MIN) {
-        memmove(header, header + FRAME_HEADER_SIZE, size);
+        for (i = 0; i < size; i++)
+            header[i] = header[FRAME_HEADER_SIZE + i];
         w->next = header + size;
         return;
     }

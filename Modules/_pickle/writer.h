@@ -31,8 +31,9 @@ typedef struct {
 /* writer.c */
 ROOM void writer_init(Writer *w);
 ROOM void writer_clear(Writer *w);
-/* Begin a pickle: forget what is buffered; frames are opened by writer_open_frame once the header is out. */
-ROOM void writer_begin(Writer *w);
+/* Begin a pickle: forget what is buffered; frames are opened by writer_open_frame once the header is out.  `watched`: every
+   boundary has something to do. */
+ROOM void writer_begin(Writer *w, int watched);
 ROOM int writer_open_frame(Writer *w);
 /* Close the open frame; frames shorter than FRAME_SIZE_MIN lose their header. */
 ROOM void writer_close_frame(Writer *w);
@@ -40,8 +41,6 @@ ROOM void writer_close_frame(Writer *w);
 ROOM int writer_grow(Writer *w, size_t more);
 /* The boundary before an object.  1 if the file was written to, 0 if not, -1 on error. */
 ROOM int writer_boundary(Writer *w);
-/* Make every boundary one with something to do, or not. */
-ROOM void writer_watch(Writer *w, int watched);
 /* A body of at least LARGE_OBJECT bytes, after the opcode and length in `header`.  `owner`, if not NULL, is what a
    file is handed in place of a copy. */
 ROOM int writer_put_large(Writer *w, const unsigned char *header, size_t header_size, const char *data, size_t size,
