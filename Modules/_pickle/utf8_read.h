@@ -1,4 +1,4 @@
-/* utf8_read.h - str from UTF-8, in two passes: the first checks and measures, the second fills in.
+/* utf8_read.h - str from UTF-8, in two passes: the first measures, the second checks and fills in.
 
    The interpreter's own decoder finds out how wide the characters are as it goes, and moves what it has each time they
    get wider; knowing it beforehand is about twice as fast for the short strings that pickles are full of.  Whatever is
@@ -40,9 +40,10 @@ utf8_sum(Utf8Sum *sum, uint64_t word)
     sum->widest |= lead & word << 2 & word << 3;
 }
 
-/* The number of characters, and the largest that a str of their width may hold, if the bytes are valid. */
+/* The number of characters, and the largest that a str of their width may hold, if the bytes are valid; no more than
+   SHORT_TEXT of them. */
 static ALWAYS_INLINE Py_ssize_t
-utf8_measure(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
+utf8_guess(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
 {
     const unsigned char *end = p + size;
     Utf8Sum sum = {0, 0, 0};
@@ -116,7 +117,7 @@ static inline PyObject *
 utf8_read(const unsigned char *p, Py_ssize_t size)
 {
     Py_UCS4 widest = 0;
-    Py_ssize_t length = size <= SHORT_TEXT ? utf8_measure(p, size, &widest) : -1;
+    Py_ssize_t length = size <= SHORT_TEXT ? utf8_guess(p, size, &widest) : -1;
     PyObject *text;
     int bad;
 
