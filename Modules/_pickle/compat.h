@@ -147,6 +147,43 @@ P5_LongAsInt64(PyObject *obj, int64_t *result)
     return 1;
 }
 
+/* 3.14: an int is made digit by digit, PyLong_SHIFT bits each, least significant first.  More digits than it needs may be
+   asked for; all must be set. */
+#if PY_VERSION_HEX < 0x030E0000
+typedef PyLongObject PyLongWriter;
+
+static inline PyLongWriter *
+PyLongWriter_Create(int negative, Py_ssize_t ndigits, void **digits)
+{
+    PyLongObject *value = _PyLong_New(ndigits);
+
+    if (value == NULL)
+        return NULL;
+    *digits = &P5_LONG_DIGIT(value, 0);
+#if PY_VERSION_HEX >= 0x030C0000
+    value->long_value.lv_tag |= negative ? 2 : 0;
+#else
+    ((PyVarObject *)value)->ob_size = negative ? -ndigits : ndigits;
+#endif
+    return value;
+}
+
+static inline PyObject *
+PyLongWriter_Finish(PyLongWriter *value)
+{
+    Py_ssize_t count = P5_LONG_NDIGITS(value);
+
+    while (count > 0 && P5_LONG_DIGIT(value, count - 1) == 0)
+        count--;
+#if PY_VERSION_HEX >= 0x030C0000
+    value->long_value.lv_tag = (uintptr_t)count << 3 | (value->long_value.lv_tag & 7);
+#else
+    ((PyVarObject *)value)->ob_size = P5_LONG_SIGN(value) < 0 ? -count : count;
+#endif
+    return (PyObject *)value;
+}
+#endif
+
 /* 3.12: subinterpreters with a GIL of their own, and a collector that runs in the eval loop only.  Before, an
    allocation may start a collection, and with it run finalizers. */
 #if PY_VERSION_HEX >= 0x030C0000

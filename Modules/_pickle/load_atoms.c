@@ -3,6 +3,7 @@
 #include "unpickler.h"
 #include "gc_hold.h"
 #include "ascii.h"
+#include "endian.h"
 #include "utf8_read.h"
 
 /* More digits than this are refused where the interpreter has no limit of its own: the conversion is quadratic. */
@@ -146,14 +147,60 @@ read_signed_count(Unpickler *u, int width, const char *what)
     return count;
 }
 
+/* An int of more than 8 bytes that count: 32 bits at a time, as what they say without the sign, into digits. */
+static PyObject *
+decode_long_int(const unsigned char *data, Py_ssize_t size, int negative)
+{
+    const unsigned char *end = data + size;
+    uint64_t word, bits = 0, carry = (uint64_t)negative;
+    uint32_t flip = negative ? UINT32_MAX : 0;
+    Py_ssize_t count = size / PyLong_SHIFT * 8 + (size % PyLong_SHIFT * 8 + PyLong_SHIFT) / PyLong_SHIFT;
+    int held = 0, i;
+    void *digits;
+    digit *out, *last;
+    PyLongWriter *writer = PyLongWriter_Create(negative, count, &digits);
+
+    if (writer == NULL)
+        return NULL;
+    out = digits;
+    last = out + count;
+    while (data < end) {
+        if (end - data >= 4)
+            word = get_u32le(data);
+        else {
+            for (word = flip, i = 0; i < end - data; i++)
+                word = (word & ~(UINT64_C(0xff) << (8 * i))) | (uint64_t)data[i] << (8 * i);
+        }
+        data += 4;
+        word = (uint64_t)((uint32_t)word ^ flip) + carry;
+        carry = word >> 32;
+        bits |= (word & UINT32_MAX) << held;
+        for (held += 32; held >= PyLong_SHIFT && out < last; held -= PyLong_SHIFT) {
+            *out++ = (digit)(bits & PyLong_MASK);
+            bits >>= PyLong_SHIFT;
+        }
+    }
+    bits |= carry << held;
+    for (; out < last; bits >>= PyLong_SHIFT)
+        *out++ = (digit)(bits & PyLong_MASK);
+    return PyLongWriter_Finish(writer);
+}
+
 ROOM PyObject *
 decode_int(const unsigned char *data, Py_ssize_t size)
 {
     uint64_t value = 0;
+    unsigned char sign;
     Py_ssize_t i;
 
-    if (size > 8)
+    if (size > 8) {
+        sign = data[size - 1] & 0x80 ? 0xff : 0;
+        for (i = size; i > 8 && data[i - 1] == sign; i--)
+            ;
+        if (i > 8)
+            return decode_long_int(data, i, sign != 0);
         return _PyLong_FromByteArray(data, (size_t)size, 1, 1);
+    }
     if (size == 0)
         return PyLong_FromLong(0);
     for (i = size; i-- > 0;)

@@ -1,6 +1,7 @@
 /* load_objects.c - making instances, calling reduce functions, persistent ids and out-of-band buffers. */
 #include "unpickler.h"
 #include "gc_hold.h"
+#include "known.h"
 
 /* set(items) and frozenset(items), as protocols below 4 write them, hash their items just like ADDITEMS. */
 static int
@@ -25,7 +26,7 @@ check_set_items(Unpickler *u, PyObject *callable, PyObject *args)
 ROOM int
 load_reduce(Unpickler *u)
 {
-    PyObject **first = u->stack.top - 2, *value;
+    PyObject **first = u->stack.top - 2, *value = NULL;
 
     if (u->stack.top - u->stack.fence < 2)
         return stack_underflow(u);
@@ -33,7 +34,10 @@ load_reduce(Unpickler *u)
         return load_fail(u, PyExc_TypeError, "argument list must be a tuple");
     if (check_set_items(u, first[0], first[1]) < 0)
         return -1;
-    value = PyObject_Call(first[0], first[1], NULL);
+    if (PyType_Check(first[0]) && !Py_IS_TYPE(first[0], &PyType_Type) && PyTuple_GET_SIZE(first[1]) == 1)
+        value = find_member(u->st, (PyTypeObject *)first[0], PyTuple_GET_ITEM(first[1], 0));
+    if (value == NULL)
+        value = PyObject_Call(first[0], first[1], NULL);
     if (value == NULL)
         return -1;
     stack_cut(&u->stack, first);
@@ -98,7 +102,9 @@ load_newobj(Unpickler *u)
     }
     else {
         free_collector(u);
-        value = cls->tp_new(cls, first[1], NULL);
+        value = PyType_HasFeature(cls, Py_TPFLAGS_TUPLE_SUBCLASS) ? make_namedtuple(u->st, cls, first[1]) : NULL;
+        if (value == NULL && !PyErr_Occurred())
+            value = cls->tp_new(cls, first[1], NULL);
     }
     if (value == NULL)
         return -1;

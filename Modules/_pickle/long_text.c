@@ -82,12 +82,59 @@ whole_characters(const unsigned char *p, Py_ssize_t size)
     return size;
 }
 
+/* The number of characters, and the largest that a str of their width may hold; -1 where the interpreter is to look at
+   it itself. */
+static Py_ssize_t
+utf8_check(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
+{
+    const unsigned char *end = p + size;
+    Py_ssize_t tails = 0;
+    Py_UCS4 wide = 0x7f;
+    unsigned char lead;
+
+    while (p < end) {
+        lead = *p;
+        if (lead < 0x80) {
+            while (end - p >= 8 && is_ascii_word(p))
+                p += 8;
+            while (p < end && *p < 0x80)
+                p++;
+        }
+        else if (lead < 0xe0) {
+            if (lead < 0xc2 || end - p < 2 || !UTF8_TAIL(p[1]))
+                return -1;
+            wide |= lead < 0xc4 ? 0xff : 0xffff;
+            tails += 1;
+            p += 2;
+        }
+        else if (lead < 0xf0) {
+            /* Not one that two bytes could spell, nor a surrogate. */
+            if (end - p < 3 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) || (lead == 0xe0 && p[1] < 0xa0)
+                    || (lead == 0xed && p[1] >= 0xa0))
+                return -1;
+            wide |= 0xffff;
+            tails += 2;
+            p += 3;
+        }
+        else {
+            if (lead > 0xf4 || end - p < 4 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) || !UTF8_TAIL(p[3])
+                    || (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] >= 0x90))
+                return -1;
+            wide |= 0x10ffff;
+            tails += 3;
+            p += 4;
+        }
+    }
+    *widest = wide > 0xffff ? 0x10ffff : wide;
+    return size - tails;
+}
+
 /* 1; 0 where the interpreter must decode it; -1. */
 static int
 append_text(LongText *t, const unsigned char *p, Py_ssize_t size, Py_ssize_t rest)
 {
     Py_UCS4 widest = 0x7f;
-    Py_ssize_t length = is_ascii(p, size) ? size : utf8_measure(p, size, &widest);
+    Py_ssize_t length = is_ascii(p, size) ? size : utf8_check(p, size, &widest);
     void *data;
 
     if (length < 0)

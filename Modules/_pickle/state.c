@@ -65,10 +65,11 @@ init_objects(State *st)
     st->object_class = Py_XNewRef(_PyType_Lookup(&PyBaseObject_Type, st->s___class__));
     st->type_name = Py_XNewRef(_PyType_Lookup(&PyType_Type, st->s___name__));
     st->type_getattribute = Py_XNewRef(_PyType_Lookup(&PyType_Type, st->s___getattribute__));
+    st->tuple_new = PyObject_GetAttr((PyObject *)&PyTuple_Type, st->s___new__);
     st->empty_tuple = PyTuple_New(0);
     st->unmade_dict = PyObject_CallNoArgs(object_type);
     if (st->object_reduce_ex == NULL || st->object_reduce == NULL || st->object_class == NULL
-            || st->type_name == NULL || st->type_getattribute == NULL || st->empty_tuple == NULL
+            || st->type_name == NULL || st->type_getattribute == NULL || st->tuple_new == NULL || st->empty_tuple == NULL
             || st->unmade_dict == NULL)
         return -1;
     return PyObject_GetOptionalAttr(object_type, st->s___getstate__, &st->object_getstate) < 0 ? -1 : 0;
@@ -126,6 +127,8 @@ state_traverse(State *st, visitproc visit, void *arg)
 #undef X
     for (i = 0; i < TYPE_INFOS; i++)
         Py_VISIT(st->type_infos[i].slots);
+    for (i = 0; i < KNOWN_CODES; i++)
+        Py_VISIT(st->known_codes[i].code);
     return 0;
 }
 
@@ -145,6 +148,8 @@ state_clear(State *st)
 #undef X
     for (i = 0; i < TYPE_INFOS; i++)
         Py_CLEAR(st->type_infos[i].slots);
+    for (i = 0; i < KNOWN_CODES; i++)
+        Py_CLEAR(st->known_codes[i].code);
 }
 
 #if !P5_SPEC_KEEPS_SIGNATURE

@@ -45,13 +45,23 @@
     X(newobj)                 /* copyreg.__newobj__ */ \
     X(type_name)              /* the descriptors of type.__name__ and type.__getattribute__ */ \
     X(type_getattribute) \
+<<<<<<< HEAD
     X(known_functions)        /* {name: function}, made when first needed; see typeinfo.c */ \
     X(enum_code)              /* the code of an Enum's __reduce_ex__ that was found to do what is known */ \
+=======
+    X(known_functions)        /* {name: function}, made when first needed; see known.c */ \
+    X(enum_call)              /* what calls an Enum, and its __new__, when first needed, and their code; see known.c */ \
+    X(enum_call_code) \
+    X(enum_new) \
+    X(enum_new_code) \
+    X(tuple_new)              /* tuple.__new__ */ \
+>>>>>>> x-reader
     X(empty_tuple)            /* the one and only */ \
     X(unmade_dict)            /* stands on the unpickler's stack for a dict that need not be made */
 
 /* Interned strings, as st->s_NAME. */
 #define STATE_STRINGS(X) \
+    X(__call__) \
     X(__class__) \
     X(__dict__) \
     X(__getattribute__) \
@@ -75,10 +85,13 @@
     X(__slotnames__) \
     X(__spec__) \
     X(_initializing) \
+    X(_tuple_new) \
+    X(_value2member_map_) \
     X(_value_) \
     X(co_argcount) \
     X(co_code) \
     X(co_freevars) \
+    X(co_kwonlyargcount) \
     X(co_names) \
     X(add) \
     X(append) \
@@ -138,6 +151,14 @@ typedef struct {
 
 enum { BUILD_INFOS = 64 };    /* a power of two */
 
+/* What known.c has found out about the code of a __new__. */
+typedef struct {
+    PyObject *code;
+    Py_ssize_t fields;        /* it makes a namedtuple of this many; -1: something else */
+} KnownCode;
+
+enum { KNOWN_CODES = 128 };   /* a power of two */
+
 typedef struct {
     TypeInfo type_infos[TYPE_INFOS];
     size_t last_size;         /* of the last pickle that dumps() made, in bytes */
@@ -145,6 +166,7 @@ typedef struct {
     int default_protocol;     /* where nothing is said */
     int highest_protocol;     /* what a negative number stands for */
     BuildInfo build_infos[BUILD_INFOS];
+    KnownCode known_codes[KNOWN_CODES];
 #define X(name) PyTypeObject *name##_Type;
     STATE_TYPES(X)
 #undef X

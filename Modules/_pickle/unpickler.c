@@ -17,6 +17,7 @@ static const ArgSpec unpickler_spec = {
 /* What the keywords say. */
 typedef struct {
     int fix_imports;
+    enum encoding encoding_kind;
     const char *encoding;
     const char *errors;
     PyObject *buffers;          /* a new reference, or NULL */
@@ -32,6 +33,8 @@ parse_settings(const ArgSpec *spec, PyObject **args, Settings *settings)
     settings->encoding = parse_text(spec, args[LOAD_ENCODING], "encoding", "ASCII");
     if (settings->encoding == NULL)
         return -1;
+    settings->encoding_kind = strcmp(settings->encoding, "ASCII") == 0 ? ENCODING_ASCII
+                            : strcmp(settings->encoding, "bytes") == 0 ? ENCODING_BYTES : ENCODING_OTHER;
     settings->errors = parse_text(spec, args[LOAD_ERRORS], "errors", "strict");
     if (settings->errors == NULL)
         return -1;
@@ -48,8 +51,7 @@ apply_settings(Unpickler *u, const Settings *settings)
     u->encoding = settings->encoding;
     u->errors = settings->errors;
     u->buffers = settings->buffers;
-    u->encoding_kind = strcmp(settings->encoding, "ASCII") == 0 ? ENCODING_ASCII
-                     : strcmp(settings->encoding, "bytes") == 0 ? ENCODING_BYTES : ENCODING_OTHER;
+    u->encoding_kind = settings->encoding_kind;
 }
 
 /* All but the reader. */
@@ -88,7 +90,7 @@ load_once(Unpickler *u)
 {
     PyObject *value = load_one(u);
 
-    unpickler_memo_clear(&u->memo);
+    unpickler_memo_drop(&u->memo);
     plan_clear(&u->plan);
     reader_clear(&u->in);
     Py_CLEAR(u->buffers);
@@ -142,7 +144,7 @@ UNUSED PyDoc_STRVAR(pickle_loads_doc,
 ROOM PyObject *
 pickle_loads(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const Settings default_settings = {1, "ASCII", "strict", NULL};
+    static const Settings default_settings = {1, ENCODING_ASCII, "ASCII", "strict", NULL};
     State *st = (State *)PyModule_GetState(module);
     PyObject *given[LOAD_ARGS], *value;
     Settings settings = default_settings;

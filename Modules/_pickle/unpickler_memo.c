@@ -25,10 +25,14 @@ static void
 drop_contents(UnpicklerMemo *memo, int small)
 {
     PyObject **slots = small ? memo->small : memo->slots;
-    Py_ssize_t i;
+    Py_ssize_t i, left = memo->count;
 
-    for (i = 0; i < memo->limit; i++)
-        Py_XDECREF(slots[i]);
+    for (i = 0; i < memo->limit && left > 0; i++) {
+        if (slots[i] != NULL) {
+            left--;
+            Py_DECREF(slots[i]);
+        }
+    }
     if (!small)
         PyMem_Free(slots);
     for (i = 0; i < memo->sparse_size; i++)
@@ -42,6 +46,15 @@ unpickler_memo_clear(UnpicklerMemo *memo)
     int small = memo->slots == memo->small;
     UnpicklerMemo contents = take_contents(memo);
     drop_contents(&contents, small);
+}
+
+ROOM void
+unpickler_memo_drop(UnpicklerMemo *memo)
+{
+    int small = memo->slots == memo->small;
+
+    if (memo->count > 0 || !small || memo->sparse != NULL)
+        drop_contents(memo, small);
 }
 
 ROOM void

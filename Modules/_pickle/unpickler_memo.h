@@ -28,6 +28,8 @@ typedef struct {
 /* unpickler_memo.c */
 ROOM void unpickler_memo_init(UnpicklerMemo *memo);
 ROOM void unpickler_memo_clear(UnpicklerMemo *memo);
+/* The same for one that nobody else can reach, and that is not used again. */
+ROOM void unpickler_memo_drop(UnpicklerMemo *memo);
 ROOM int unpickler_memo_traverse(UnpicklerMemo *memo, visitproc visit, void *arg);
 ROOM Py_ssize_t unpickler_memo_allocated(const UnpicklerMemo *memo);
 /* Set an entry, with a new reference; the old value, if any, is let go.  index >= 0. */

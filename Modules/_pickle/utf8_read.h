@@ -1,4 +1,4 @@
-/* utf8_read.h - str from UTF-8, in two passes: the first checks and measures, the second fills in.
+/* utf8_read.h - str from UTF-8, in two passes: the first measures, the second checks and fills in.
 
    The interpreter's own decoder finds out how wide the characters are as it goes, and moves what it has each time they
    get wider; knowing it beforehand is about twice as fast for the short strings that pickles are full of.  Whatever is
@@ -7,6 +7,7 @@
 #define P5_UTF8_READ_H
 
 #include "ascii.h"
+#include "endian.h"
 
 enum { SHORT_TEXT = 512 };
 
@@ -22,61 +23,58 @@ is_ascii_word(const unsigned char *p)
     return (word & UINT64_C(0x8080808080808080)) == 0;
 }
 
-/* The number of characters, and the largest that a str of their width may hold; -1 where the interpreter is to look at
-   it itself. */
-static inline Py_ssize_t
-utf8_measure(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
-{
-    const unsigned char *end = p + size;
-    Py_ssize_t tails = 0;
-    Py_UCS4 wide = 0x7f;
-    unsigned char lead;
+/* What bytes are made of, eight at a time and without a branch.  Of what the two ors collect bit 7 of each byte counts. */
+typedef struct {
+    uint64_t tails;             /* how many are tails, for each place: SHORT_TEXT / 8 fits into a byte */
+    uint64_t wide;              /* leads of characters above 0xff */
+    uint64_t widest;            /* leads of characters above 0xffff */
+} Utf8Sum;
 
-    while (p < end) {
-        lead = *p;
-        if (lead < 0x80) {
-            while (end - p >= 8 && is_ascii_word(p))
-                p += 8;
-            while (p < end && *p < 0x80)
-                p++;
-        }
-        else if (lead < 0xe0) {
-            if (lead < 0xc2 || end - p < 2 || !UTF8_TAIL(p[1]))
-                return -1;
-            wide |= lead < 0xc4 ? 0xff : 0xffff;
-            tails += 1;
-            p += 2;
-        }
-        else if (lead < 0xf0) {
-            /* Not one that two bytes could spell, nor a surrogate. */
-            if (end - p < 3 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) || (lead == 0xe0 && p[1] < 0xa0)
-                    || (lead == 0xed && p[1] >= 0xa0))
-                return -1;
-            wide |= 0xffff;
-            tails += 2;
-            p += 3;
-        }
-        else {
-            if (lead > 0xf4 || end - p < 4 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) || !UTF8_TAIL(p[3])
-                    || (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] >= 0x90))
-                return -1;
-            wide |= 0x10ffff;
-            tails += 3;
-            p += 4;
-        }
-    }
-    *widest = wide > 0xffff ? 0x10ffff : wide;
-    return size - tails;
+static ALWAYS_INLINE void
+utf8_sum(Utf8Sum *sum, uint64_t word)
+{
+    uint64_t lead = word & word << 1;
+
+    sum->tails += (word & ~(word << 1)) >> 7 & UINT64_C(0x0101010101010101);
+    sum->wide |= lead & (word << 2 | word << 3 | word << 4 | word << 5);
+    sum->widest |= lead & word << 2 & word << 3;
 }
 
-/* Fill a str of one width from bytes that utf8_measure found good. */
-#define UTF8_FILL(name, type) \
-    static inline void \
+/* The number of characters, and the largest that a str of their width may hold, if the bytes are valid; no more than
+   SHORT_TEXT of them. */
+static ALWAYS_INLINE Py_ssize_t
+utf8_guess(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
+{
+    const unsigned char *end = p + size;
+    Utf8Sum sum = {0, 0, 0};
+    uint64_t word = 0;
+    int i;
+
+    for (; end - p >= 8; p += 8)
+        utf8_sum(&sum, get_u64le(p));
+    if (size >= 8)
+        word = p < end ? get_u64le(end - 8) >> (8 * (8 - (end - p))) : 0;
+    else {
+        for (i = 0; p + i < end; i++)
+            word |= (uint64_t)p[i] << (8 * i);
+    }
+    utf8_sum(&sum, word);
+    *widest = sum.widest & UINT64_C(0x8080808080808080) ? 0x10ffff : sum.wide & UINT64_C(0x8080808080808080) ? 0xffff : 0xff;
+    sum.tails = (sum.tails & UINT64_C(0x00ff00ff00ff00ff)) + (sum.tails >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+    return size - (Py_ssize_t)((sum.tails * UINT64_C(0x0001000100010001)) >> 48);
+}
+
+/* Fill a str of one width, as long as the bytes are valid: -1 where they are not.  There are no more characters than bytes
+   that are not tails, so it has room for all. */
+#define UTF8_FILL(name, type, bytes) \
+    static ALWAYS_INLINE int \
     name(type *out, const unsigned char *p, const unsigned char *end) \
     { \
+        unsigned char lead; \
         int i; \
         while (p < end) { \
-            if (p[0] < 0x80) { \
+            lead = *p; \
+            if (lead < 0x80) { \
                 for (; end - p >= 8 && is_ascii_word(p); p += 8, out += 8) { \
                     for (i = 0; i < 8; i++) \
                         out[i] = (type)p[i]; \
@@ -84,33 +82,44 @@ utf8_measure(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
                 for (; p < end && p[0] < 0x80; p++) \
                     *out++ = (type)p[0]; \
             } \
-            else if (p[0] < 0xe0) { \
-                *out++ = (type)((p[0] & 0x1f) << 6 | (p[1] & 0x3f)); \
+            else if (lead < 0xe0) { \
+                if (lead < 0xc2 || end - p < 2 || !UTF8_TAIL(p[1])) \
+                    return -1; \
+                *out++ = (type)((lead & 0x1f) << 6 | (p[1] & 0x3f)); \
                 p += 2; \
             } \
-            else if (p[0] < 0xf0) { \
-                *out++ = (type)((p[0] & 0x0f) << 12 | (p[1] & 0x3f) << 6 | (p[2] & 0x3f)); \
+            else if (bytes > 1 && lead < 0xf0) { \
+                /* Not one that two bytes could spell, nor a surrogate. */ \
+                if (end - p < 3 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) || (lead == 0xe0 && p[1] < 0xa0) \
+                        || (lead == 0xed && p[1] >= 0xa0)) \
+                    return -1; \
+                *out++ = (type)((lead & 0x0f) << 12 | (p[1] & 0x3f) << 6 | (p[2] & 0x3f)); \
                 p += 3; \
             } \
             else { \
-                *out++ = (type)((Py_UCS4)(p[0] & 0x07) << 18 | (p[1] & 0x3f) << 12 | (p[2] & 0x3f) << 6 \
+                if (bytes < 4 || lead > 0xf4 || end - p < 4 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) \
+                        || !UTF8_TAIL(p[3]) || (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] >= 0x90)) \
+                    return -1; \
+                *out++ = (type)((Py_UCS4)(lead & 0x07) << 18 | (p[1] & 0x3f) << 12 | (p[2] & 0x3f) << 6 \
                                 | (p[3] & 0x3f)); \
                 p += 4; \
             } \
         } \
+        return 0; \
     }
 
-UTF8_FILL(utf8_fill_1, Py_UCS1)
-UTF8_FILL(utf8_fill_2, Py_UCS2)
-UTF8_FILL(utf8_fill_4, Py_UCS4)
+UTF8_FILL(utf8_fill_1, Py_UCS1, 1)
+UTF8_FILL(utf8_fill_2, Py_UCS2, 2)
+UTF8_FILL(utf8_fill_4, Py_UCS4, 4)
 
 /* The str, a new reference; NULL with an exception, or without one where the interpreter is to decode it. */
 static inline PyObject *
 utf8_read(const unsigned char *p, Py_ssize_t size)
 {
     Py_UCS4 widest = 0;
-    Py_ssize_t length = size <= SHORT_TEXT ? utf8_measure(p, size, &widest) : -1;
+    Py_ssize_t length = size <= SHORT_TEXT ? utf8_guess(p, size, &widest) : -1;
     PyObject *text;
+    int bad;
 
     if (length <= 1)            /* the interpreter keeps one of each of the first 256 */
         return NULL;
@@ -118,11 +127,13 @@ utf8_read(const unsigned char *p, Py_ssize_t size)
     if (text == NULL)
         return NULL;
     if (widest <= 0xff)
-        utf8_fill_1(PyUnicode_1BYTE_DATA(text), p, p + size);
+        bad = utf8_fill_1(PyUnicode_1BYTE_DATA(text), p, p + size);
     else if (widest <= 0xffff)
-        utf8_fill_2(PyUnicode_2BYTE_DATA(text), p, p + size);
+        bad = utf8_fill_2(PyUnicode_2BYTE_DATA(text), p, p + size);
     else
-        utf8_fill_4(PyUnicode_4BYTE_DATA(text), p, p + size);
+        bad = utf8_fill_4(PyUnicode_4BYTE_DATA(text), p, p + size);
+    if (UNLIKELY(bad))
+        Py_CLEAR(text);
     return text;
 }
 
