@@ -236,6 +236,8 @@ FUZZ_CLANG = -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 FUZZER = build/$(KEY)-fuzz
 # What reads shares its corpus.
 FUZZ_CORPUS = tests/fuzz/corpus/$(patsubst differential,read,$(TARGET))
+# Not every sh has pipefail.
+fuzz-coverage: SHELL = bash
 fuzz-coverage: $(VENV)/.ready
 	mkdir -p $(FUZZER)/corpus-$(TARGET) build/reliability
 	CC=clang LDSHARED="clang -shared" CFLAGS="$(FUZZ_CLANG)" PICKLE5_DEBUG=1 \
@@ -346,7 +348,7 @@ wheels-again:
 	$(MAKE) wheels DIST=build/again/dist
 	set -e; for file in $(DIST)/*; do cmp $$file build/again/dist/$${file##*/}; echo "the same: $${file##*/}"; done
 
-## test-wheel    the wheel for $(PYTHON), installed with no compiler and no network; TRY="TESTS..." NUMPY=oldest
+## test-wheel    the wheel for $(PYTHON), installed with no compiler and no network; TRY="TESTS..."
 test-wheel:
 	.ci/try-wheel $(DIST) build/try-$(KEY) $(if $(CPYTHON),C,Python) $(TRY)
 
@@ -355,7 +357,7 @@ test-pure:
 	rm -rf build/pure && mkdir -p build/pure && cp $(DIST)/*-py3-none-any.whl build/pure
 	.ci/try-wheel build/pure build/try-pure-$(KEY) Python $(TRY)
 
-## test-wheels   test-wheel on each CPython, test-pure on PyPy and the oldest
+## test-wheels   test-wheel on each CPython, test-pure on every interpreter
 test-wheels:
 	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make test-wheel TRY="$(TRY)" DIST=$(DIST)
 	.ci/run each make test-pure TRY="$(TRY)" DIST=$(DIST)
@@ -387,6 +389,7 @@ new-user:
 
 ## release-check everything that can be shown here before a release; docs/releasing.md tells what cannot
 release-check:
+	.ci/run each true
 	$(MAKE) check-version workflows lint stubs-all
 	$(MAKE) wheels && $(MAKE) wheels-again test-wheels
 	$(MAKE) docs doctest linkcheck new-user
