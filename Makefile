@@ -28,7 +28,7 @@ endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider test-installed ecosystem compatibility exchange test-one test-all test-install sanitize valgrind \
         test-hostile test-misuse test-deep test-sizes test-file-faults reliability fuzz-quick nomemory leaks threads interpreters fuzz fuzz-coverage \
-        lint warnings rooms mingw macos stubs stubs-all clean bench bench-compare \
+        lint lint-all warnings rooms mingw macos stubs stubs-all clean bench bench-compare \
         docs linkcheck doctest new-user release-check workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
         sdist wheel-raw wheel-pure wheels wheels-again check-dist test-wheel test-pure test-wheels
 
@@ -115,6 +115,10 @@ HERE_C = $(C_FLAGS) -isystem $(HEADERS)
 
 ## lint          warnings, rooms and mingw
 lint: warnings rooms mingw
+
+## lint-all      the same with the headers of each CPython: compat.h takes other branches on each
+lint-all:
+	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make lint
 
 # From 3.13 on the headers also serve builds without the GIL.
 FREE = $(shell $(PYTHON) -c 'import sys; print("\"-O2 -DPy_GIL_DISABLED=1\"" if sys.version_info >= (3, 13) else "")')
@@ -236,6 +240,8 @@ FUZZ_CLANG = -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 FUZZER = build/$(KEY)-fuzz
 # What reads shares its corpus.
 FUZZ_CORPUS = tests/fuzz/corpus/$(patsubst differential,read,$(TARGET))
+# Not every sh has pipefail.
+fuzz-coverage: SHELL = bash
 fuzz-coverage: $(VENV)/.ready
 	mkdir -p $(FUZZER)/corpus-$(TARGET) build/reliability
 	CC=clang LDSHARED="clang -shared" CFLAGS="$(FUZZ_CLANG)" PICKLE5_DEBUG=1 \
@@ -346,7 +352,7 @@ wheels-again:
 	$(MAKE) wheels DIST=build/again/dist
 	set -e; for file in $(DIST)/*; do cmp $$file build/again/dist/$${file##*/}; echo "the same: $${file##*/}"; done
 
-## test-wheel    the wheel for $(PYTHON), installed with no compiler and no network; TRY="TESTS..." NUMPY=oldest
+## test-wheel    the wheel for $(PYTHON), installed with no compiler and no network; TRY="TESTS..."
 test-wheel:
 	.ci/try-wheel $(DIST) build/try-$(KEY) $(if $(CPYTHON),C,Python) $(TRY)
 
@@ -355,7 +361,7 @@ test-pure:
 	rm -rf build/pure && mkdir -p build/pure && cp $(DIST)/*-py3-none-any.whl build/pure
 	.ci/try-wheel build/pure build/try-pure-$(KEY) Python $(TRY)
 
-## test-wheels   test-wheel on each CPython, test-pure on PyPy and the oldest
+## test-wheels   test-wheel on each CPython, test-pure on every interpreter
 test-wheels:
 	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make test-wheel TRY="$(TRY)" DIST=$(DIST)
 	.ci/run each make test-pure TRY="$(TRY)" DIST=$(DIST)
@@ -387,7 +393,8 @@ new-user:
 
 ## release-check everything that can be shown here before a release; docs/releasing.md tells what cannot
 release-check:
-	$(MAKE) check-version workflows lint stubs-all
+	.ci/run each true
+	$(MAKE) check-version workflows lint-all stubs-all
 	$(MAKE) wheels && $(MAKE) wheels-again test-wheels
 	$(MAKE) docs doctest linkcheck new-user
 	.ci/run
@@ -415,7 +422,7 @@ in-debian:
 	docker run --rm -v "$(CURDIR)":/checkout -w /checkout debian:$(SUITE) \
 	    sh -c 'apt-get update -q && apt-get install -y -q --no-install-recommends make gcc libc6-dev git $(PACKAGES) && make $(TASK)'
 
-## needs-apt     what lint, sanitize, valgrind and the fuzzers need beside gcc, from Debian or Ubuntu
+## needs-apt     what lint, sanitize, valgrind, the fuzzers and bench-release need beside gcc, from Debian or Ubuntu
 needs-apt:
 	sudo apt-get update -q
 	sudo apt-get install -y -q clang gcc-mingw-w64-x86-64 valgrind libclang-rt-dev

@@ -1,7 +1,7 @@
 """Check what is about to be published: `python .ci/check_dist.py dist`.
 
 In each wheel: the licence, a bill of materials that CycloneDX's own schema accepts, the type stubs, the modules, and the
-engine in all but the pure one.  All of one version, which is the package's.
+engine in all but the pure one.  All of one version, which is the package's.  No classifier that PyPI would refuse.
 """
 import glob
 import os
@@ -13,6 +13,7 @@ from email.parser import Parser
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from trove_classifiers import classifiers
 
 folder = sys.argv[1]
 with open(os.path.join(os.path.dirname(__file__), "..", "pickle5", "__init__.py")) as file:
@@ -31,6 +32,7 @@ def check_wheel(path):
         assert any(re.match(re.escape(info) + "(licenses/)?LICENSE$", each) for each in inside), name + " lacks LICENSE"
         metadata = Parser().parsestr(wheel.read(info + "METADATA").decode())
         assert metadata["Version"] == version and metadata["Requires-Python"] == ">=3.6"
+        assert set(metadata.get_all("Classifier")) <= classifiers, set(metadata.get_all("Classifier")) - classifiers
         assert metadata.get_all("Requires-Dist") is None or all(
             "extra ==" in need for need in metadata.get_all("Requires-Dist")), name + " needs something at run time"
         problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(wheel.read(info + "sboms/pickle5.cdx.json").decode())

@@ -29,6 +29,7 @@ The cases are defined in `bench/cases.py`, and how they are timed is told in `be
 """
 
 BEGIN = re.compile(r"^<!-- begin (\S+) (\{.*\}) -->$")
+SPEED = "img/speed.png"
 BLUE, GREY, GREEN, RED = "#2b6cb0", "#999999", "#2f855a", "#c05621"
 
 
@@ -284,6 +285,25 @@ def draw_growth(results, path):
     finish(figure, path)
 
 
+def draw_speed(summaries, path):
+    """What README.md shows: for each interpreter the geometric means, and as a line in each bar the slowest case."""
+    figure, axis = pyplot.subplots(figsize=(8, 1.2 + 0.42 * len(summaries)))
+    places = range(len(summaries))
+    for operation, color, shift in [("dumps", BLUE, 0.2), ("loads", GREEN, -0.2)]:
+        for place, one in zip(places, reversed(summaries)):
+            if one[operation] is not None:
+                axis.barh(place + shift, one[operation], height=0.38, color=color)
+                axis.text(one[operation], place + shift, " %.1f" % one[operation], va="center", fontsize=8)
+                axis.plot([one["least " + operation]] * 2, [place + shift - 0.19, place + shift + 0.19], color="black", lw=1)
+        axis.barh(0, 0, color=color, label=operation)
+    axis.axvline(1, color=GREY, lw=0.8, ls=":")
+    axis.set_yticks(places)
+    axis.set_yticklabels([one["title"] for one in reversed(summaries)], fontsize=8)
+    axis.set_title("times as fast as the interpreter's own pickle (black line: the slowest case)", fontsize=9)
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    finish(figure, path)
+
+
 # --- the page ---------------------------------------------------------------------------------------------------
 
 def earlier(path):
@@ -325,6 +345,13 @@ def write(results_folder, docs):
             "%s (%s)" % (short(about[operation]), short(about["least " + operation]))
             for operation in ["dumps", "loads", "dump", "load"]] + [about["met"], about["date"]])
     lines = [HEAD, "Geometric means over the cases, and in brackets the slowest case:", ""]
+    picture = os.path.join(docs, SPEED)
+    if pyplot is not None and order:
+        os.makedirs(os.path.dirname(picture), exist_ok=True)
+        draw_speed([sections[key][0] for key in order], picture)
+    if os.path.exists(picture):
+        lines += ["![speed](%s)" % SPEED, ""]
+        put_into_readme(os.path.join(docs, os.pardir, "README.md"))
     lines += table(["interpreter", "dumps", "loads", "dump to a file", "load from a file", "targets met", "measured"],
                    rows)
     os.makedirs(docs, exist_ok=True)
@@ -334,6 +361,16 @@ def write(results_folder, docs):
             about, text = sections[key]
             file.write("\n<!-- begin %s %s -->\n%s<!-- end -->\n" % (key, json.dumps(about), text))
     print("wrote %s" % path)
+
+
+def put_into_readme(path):
+    """From the first measurement on the README has the picture, under a comment that marks its place."""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(re.sub(r"(<!-- `make bench` puts .*-->\n)(\n\[!\[.*\n)?",
+                              r"\1\n[![speed](docs/%s)](docs/benchmarks.md)\n" % SPEED, text))
 
 
 def anchor(text):

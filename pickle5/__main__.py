@@ -3,8 +3,8 @@ import sys
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--install"]:
-        from pickle5._install import main
-        main(sys.argv[2:])
+        from pickle5 import _install
+        _install.main(sys.argv[2:])
     else:
         from pickle5.Lib.pickle import _main
         _main()
