@@ -45,17 +45,13 @@
     X(newobj)                 /* copyreg.__newobj__ */ \
     X(type_name)              /* the descriptors of type.__name__ and type.__getattribute__ */ \
     X(type_getattribute) \
-<<<<<<< HEAD
-    X(known_functions)        /* {name: function}, made when first needed; see typeinfo.c */ \
-    X(enum_code)              /* the code of an Enum's __reduce_ex__ that was found to do what is known */ \
-=======
     X(known_functions)        /* {name: function}, made when first needed; see known.c */ \
+    X(enum_code)              /* the code of an Enum's __reduce_ex__ that was found to do what is known */ \
     X(enum_call)              /* what calls an Enum, and its __new__, when first needed, and their code; see known.c */ \
     X(enum_call_code) \
     X(enum_new) \
     X(enum_new_code) \
     X(tuple_new)              /* tuple.__new__ */ \
->>>>>>> x-reader
     X(empty_tuple)            /* the one and only */ \
     X(unmade_dict)            /* stands on the unpickler's stack for a dict that need not be made */
 
