@@ -142,32 +142,6 @@ open_text_container(Pickler *p, PyObject *obj, enum opcode text, enum walk_kind 
     return result;
 }
 
-/* Write atoms as long as they come: *AT stops at the first item that is none (0) or that cannot be written (-1), or where
-   a boundary stands before it.  `unique`: one edge alone owns what holds the items. */
-static ALWAYS_INLINE int
-save_atoms(Pickler *p, PyObject *const *items, Py_ssize_t *at, Py_ssize_t end, int unique)
-{
-    Py_ssize_t i = *at, run;
-    int written = 1;
-
-    while (i < end && is_quiet(p)) {
-        PyObject *item = items[i];
-        if (Py_TYPE(item) == &PyLong_Type && i + 1 < end && Py_TYPE(items[i + 1]) == &PyLong_Type && p->protocol >= 2) {
-            run = save_int_run(p, items, i, end);
-            if (run > i) {
-                i = run;
-                continue;
-            }
-        }
-        written = save_atom(p, item, P5_IS_UNIQUE(item) && unique);
-        if (written <= 0)
-            break;
-        i++;
-    }
-    *at = i;
-    return written;
-}
-
 /* `stage` of the walk over a list or tuple: the item that it begins with is no atom, which has been seen already. */
 enum { ITEM_IS_NO_ATOM = 1 };
 

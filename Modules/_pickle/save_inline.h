@@ -154,6 +154,32 @@ save_atom(Pickler *p, PyObject *obj, int unique)
     return UNLIKELY(result < 0) ? -1 : 1;
 }
 
+/* Write atoms as long as they come: *AT stops at the first item that is none (0) or that cannot be written (-1), or where
+   a boundary stands before it.  `unique`: one edge alone owns what holds the items. */
+static ALWAYS_INLINE int
+save_atoms(Pickler *p, PyObject *const *items, Py_ssize_t *at, Py_ssize_t end, int unique)
+{
+    Py_ssize_t i = *at, run;
+    int written = 1;
+
+    while (i < end && is_quiet(p)) {
+        PyObject *item = items[i];
+        if (Py_TYPE(item) == &PyLong_Type && i + 1 < end && Py_TYPE(items[i + 1]) == &PyLong_Type && p->protocol >= 2) {
+            run = save_int_run(p, items, i, end);
+            if (run > i) {
+                i = run;
+                continue;
+            }
+        }
+        written = save_atom(p, item, P5_IS_UNIQUE(item) && unique);
+        if (written <= 0)
+            break;
+        i++;
+    }
+    *at = i;
+    return written;
+}
+
 /* What save() does at a boundary with nothing to do. */
 static ALWAYS_INLINE enum saved
 save_quietly(Pickler *p, PyObject *obj, int unique)
