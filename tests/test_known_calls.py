@@ -226,7 +226,7 @@ def test_an_enum_that_changes(engine):
     fresh()
     del Fresh._value2member_map_['a']
     Fresh._value2member_map_[EqualToAll()] = Fresh.B
-    assert same(engine, data)[2] == ['eq']
+    assert same(engine, data)[2] == ['eq'] * (2 if sys.version_info < (3, 7) else 1)  # before, `in` came first
     kept = enum.EnumMeta.__call__
     code = kept.__code__
     fresh()

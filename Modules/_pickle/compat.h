@@ -147,6 +147,9 @@ P5_LongAsInt64(PyObject *obj, int64_t *result)
     return 1;
 }
 
+/* 3.7: Enum.__new__ looks a value up once; before, it asked first whether it is there. */
+#define P5_ENUM_LOOKS_TWICE (PY_VERSION_HEX < 0x03070000)
+
 /* 3.14: an int is made digit by digit, PyLong_SHIFT bits each, least significant first.  More digits than it needs may be
    asked for; all must be set. */
 #if PY_VERSION_HEX < 0x030E0000

@@ -314,7 +314,7 @@ finds_members(State *st, PyTypeObject *cls)
 ROOM PyObject *
 find_member(State *st, PyTypeObject *cls, PyObject *value)
 {
-    PyObject *members, *member;
+    PyObject *members, *member = NULL;
 
     if (!PyUnicode_CheckExact(value) && !PyLong_CheckExact(value))
         return NULL;
@@ -329,7 +329,9 @@ find_member(State *st, PyTypeObject *cls, PyObject *value)
     if (members == NULL || !PyDict_CheckExact(members))
         return NULL;
     Py_INCREF(members);
-    if (PyDict_GetItemRef(members, value, &member) < 0)
+    if (P5_ENUM_LOOKS_TWICE && PyDict_Contains(members, value) <= 0)
+        PyErr_Clear();
+    else if (PyDict_GetItemRef(members, value, &member) < 0)
         PyErr_Clear();
     Py_DECREF(members);
     return member;
