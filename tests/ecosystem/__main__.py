@@ -155,7 +155,7 @@ def main():
     python, lacking = environment(options.folder, options.big)
     names = json.loads(subprocess.check_output([python, "-c", "import sys, json; sys.path.insert(0, %r); import pickle5; "
                                                 "pickle5.install(); import consumers; print(json.dumps(list(consumers.CONSUMERS)))"
-                                                % HERE]).decode())
+                                                % HERE], cwd=HERE).decode())
     about = subprocess.check_output([python, "-m", "pickle5", "--version"], cwd=options.folder).decode().split(":")[0]
     kept = os.path.join(os.path.dirname(os.path.dirname(python)), "results.json")
     results = collections.OrderedDict(consumers=collections.OrderedDict())
