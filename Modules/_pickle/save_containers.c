@@ -478,7 +478,6 @@ step_tuple(Pickler *p)
     Walk *walk = p->walks.top;
     PyObject *tuple = walk->obj, *item;
     Py_ssize_t size = PyTuple_GET_SIZE(tuple);
-    int written;
     enum saved saved;
 
     if (walk->in_child)
@@ -486,17 +485,16 @@ step_tuple(Pickler *p)
     if (size > BATCH_SIZE && UNLIKELY(tick(p, size) < 0))
         return -1;
     while (walk->at < size) {
-        item = PyTuple_GET_ITEM(tuple, walk->at);
-        walk->in_child = 1;
         if (walk->stage == ITEM_IS_NO_ATOM)
             walk->stage = 0;
-        else if (LIKELY(is_quiet(p))) {
-            written = save_atom(p, item, P5_IS_UNIQUE(item) && walk->unique);
-            if (UNLIKELY(written < 0))
-                return -1;
-            if (written > 0)
-                goto child_done;
+        else if (save_atoms(p, ((PyTupleObject *)tuple)->ob_item, &walk->at, size, walk->unique) < 0) {
+            walk->in_child = 1;
+            return -1;
         }
+        if (walk->at == size)
+            break;
+        item = PyTuple_GET_ITEM(tuple, walk->at);
+        walk->in_child = 1;
         saved = save(p, item, P5_IS_UNIQUE(item) && walk->unique);
         if (saved != SAVED)
             return saved;
