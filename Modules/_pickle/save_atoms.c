@@ -35,15 +35,13 @@ done:
     return result;
 }
 
+/* Of an int other than 0. */
 static Py_ssize_t
 bit_length(PyObject *obj)
 {
-    Py_ssize_t digits = P5_LONG_NDIGITS(obj), bits;
+    Py_ssize_t digits = P5_LONG_NDIGITS(obj), bits = (digits - 1) * PyLong_SHIFT;
     digit top;
 
-    if (digits == 0)
-        return 0;
-    bits = (digits - 1) * PyLong_SHIFT;
     for (top = P5_LONG_DIGIT(obj, digits - 1); top != 0; top >>= 1)
         bits++;
     return bits;
@@ -83,7 +81,7 @@ put_long_bytes(PyObject *obj, unsigned char *body, Py_ssize_t size)
         *o++ = (unsigned char)gathered;
 }
 
-/* An int too large for BININT: LONG1 or LONG4, two's complement and as short as can be. */
+/* An int of more than 63 bits: LONG1 or LONG4, two's complement and as short as can be. */
 static int
 save_int_bytes(Pickler *p, PyObject *obj)
 {
@@ -99,8 +97,8 @@ save_int_bytes(Pickler *p, PyObject *obj)
         return -1;
     body = p->out.next + (size < 256 ? 2 : 5);
     put_long_bytes(obj, body, size);
-    if (P5_LONG_SIGN(obj) < 0 && size > 1 && body[size - 1] == 0xff && (body[size - 2] & 0x80)) {
-        /* -128, -32768 and so on need no byte for the sign */
+    if (P5_LONG_SIGN(obj) < 0 && body[size - 1] == 0xff && (body[size - 2] & 0x80)) {
+        /* -2**63, -2**71 and so on need no byte for the sign */
         size--;
         if (size == 255) {
             memmove(body - 3, body, (size_t)size);
