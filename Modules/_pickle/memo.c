@@ -7,8 +7,8 @@
 
    What makes it sound:
 
-   - Each logged object has our reference besides its edge's, so it never shows a count of 1 again, and its address is
-     never used for another object.  If it is met a second time it is looked up, and missed: so the only thing that can
+   - Each logged object has our reference besides its edge's before foreign code runs, so it never shows a count of 1
+     again, and its address is never used for another object.  If it is met a second time it is looked up, and missed: so the only thing that can
      go wrong is a miss.
    - It can be met a second time only over a new edge, which foreign code made, or because its owner is walked twice.
      Whatever runs foreign code makes the log stale (`foreign` is counted up).  A miss on a stale log first hashes the log and looks again
@@ -21,6 +21,14 @@
    - Edges that own nothing (keys of dicts that share their keys table) and the root of a dump are always hashed.
 
    A memo of up to MEMO_SMALL objects has no index at all: it is searched from end to end (memo_is_small).
+
+   Those references are borrowed at first, where nobody can see the memo (`borrows`: dumps() and dump()).  As long as nothing
+   runs but the engine, on data that somebody else holds, no object can go away, so none needs a reference of ours; a dump
+   of nothing but plain data ends without having made one.  Before foreign code runs, each gets its reference (memo_keep);
+   and from the first reduce value or buffer on, which the engine itself lets go, and the first look for signals, each gets
+   it at once (memo_stop_borrowing).  An object that is only borrowed may show a count of 1 again, but it is met a second
+   time only over an edge that foreign code made, and then it has its reference; or when its owner is walked twice, and
+   then it was hashed.  An error ends such a dump, and the memo with it: what was only borrowed is not looked at again.
 
    In debug builds a miss on a log that is not stale scans the log: a hit there is a bug.
 
@@ -64,11 +72,30 @@ memo_clear(Memo *memo)
 }
 
 ROOM void
-memo_end(Memo *memo)
+memo_keep(Memo *memo)
 {
     Py_ssize_t i;
 
-    for (i = 0; i < memo->used; i++)
+    if (!memo->borrows)
+        return;
+    for (i = memo->kept; i < memo->used; i++)
+        Py_XINCREF(memo->objects[i]);
+    memo->kept = memo->used;
+}
+
+ROOM void
+memo_stop_borrowing(Memo *memo)
+{
+    memo_keep(memo);
+    memo->borrows = 0;
+}
+
+ROOM void
+memo_end(Memo *memo)
+{
+    Py_ssize_t i, kept = memo->borrows ? memo->kept : memo->used;
+
+    for (i = 0; i < kept; i++)
         Py_XDECREF(memo->objects[i]);
     if (LIKELY(memo->objects == memo->small && memo->numbers == NULL))
         return;
@@ -188,7 +215,7 @@ memo_hash_log(Memo *memo)
 ROOM int COLD
 memo_grow(Memo *memo)
 {
-    Py_ssize_t allocated = memo->allocated * 2;
+    Py_ssize_t allocated = memo->allocated < 64 ? 128 : memo->allocated * 2;
     PyObject **objects;
     Py_ssize_t *numbers;
 

@@ -7,9 +7,11 @@
 enum { MEMO_SMALL = 20 };
 
 typedef struct {
-    PyObject **objects;       /* position -> object, each with a reference of ours; NULL where the object was never made */
+    PyObject **objects;       /* position -> object; NULL where the object was never made */
     Py_ssize_t used;          /* positions handed out */
     Py_ssize_t allocated;
+    Py_ssize_t kept;          /* while `borrows`: the objects below this position have a reference of ours */
+    int borrows;              /* those from `kept` on have none yet; else all have one (see memo.c) */
     uint32_t *index;          /* open addressing by address: position + 1, 0 for a free slot */
     size_t mask;              /* slots - 1; 0 while there is no index */
     size_t hashed;            /* slots in use */
@@ -27,6 +29,10 @@ ROOM void memo_clear(Memo *memo);
 /* The same for a memo that is not used again and that nothing can look at. */
 ROOM void memo_end(Memo *memo);
 ROOM int memo_traverse(Memo *memo, visitproc visit, void *arg);
+/* Before foreign code runs: a reference to each object that was only borrowed. */
+ROOM void memo_keep(Memo *memo);
+/* The same, and from now on each object gets its reference at once. */
+ROOM void memo_stop_borrowing(Memo *memo);
 /* Bytes of memory outside the struct. */
 ROOM size_t memo_sizeof(const Memo *memo);
 /* Put the log into the index. */
@@ -47,7 +53,8 @@ memo_log(Memo *memo, PyObject *object)
 {
     if (UNLIKELY(memo->used == memo->allocated) && memo_grow(memo) < 0)
         return -1;
-    Py_XINCREF(object);
+    if (!memo->borrows)
+        Py_XINCREF(object);
     memo->objects[memo->used] = object;
     if (UNLIKELY(memo->numbers != NULL))
         memo->numbers[memo->used] = memo->used;

@@ -120,6 +120,14 @@ set_file(Pickler *p, PyObject *file)
 
 /* ---- dump() and dumps() ---- */
 
+/* Write an object to a pickler whose memo nobody sees: it begins with borrowed references (memo.c). */
+static ALWAYS_INLINE int
+dump_plainly(Pickler *p, PyObject *obj)
+{
+    p->memo.borrows = p->bin && !P5_FREE_THREADED;
+    return dump_object(p, obj);
+}
+
 static const ArgSpec dump_args = {"dump", 0, 3, 2, 5, {"obj", "file", "protocol", "fix_imports", "buffer_callback"}};
 
 PyDoc_STRVAR(pickle_dump_doc,
@@ -152,7 +160,7 @@ pickle_dump(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames)
         return NULL;
     pickler_init(&p, (State *)PyModule_GetState(module));
     if (set_protocol(&p, argv[2], argv[3], argv[4]) == 0 && set_file(&p, argv[1]) == 0
-            && dump_object(&p, argv[0]) == 0)
+            && dump_plainly(&p, argv[0]) == 0)
         result = writer_finish_file(&p.out);
     pickler_end(&p);
     return result < 0 ? NULL : Py_NewRef(Py_None);
@@ -180,7 +188,7 @@ pickle_dumps(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames
         return NULL;
     pickler_init(&p, (State *)PyModule_GetState(module));
     p.out.expected = p.st->last_size;
-    if (set_first_protocol(&p, argv[1], argv[2], argv[3]) == 0 && dump_object(&p, argv[0]) == 0)
+    if (set_first_protocol(&p, argv[1], argv[2], argv[3]) == 0 && dump_plainly(&p, argv[0]) == 0)
         result = writer_finish_bytes(&p.out);
     if (result != NULL)
         p.st->last_size = (size_t)PyBytes_GET_SIZE(result);

@@ -10,6 +10,7 @@ static int COLD
 look_for_signals(Pickler *p)
 {
     p->countdown = SIGNAL_INTERVAL;
+    end_plain(p);   /* so large a dump is cheaper when each object gets its reference while the caches have it */
     ran_foreign(p);
     return PyErr_CheckSignals();
 }
@@ -110,6 +111,8 @@ save_slowly(Pickler *p, PyObject *obj, int unique)
     int wrote;
 
     Py_INCREF(obj);
+    if (p->out.write != NULL)
+        before_foreign(p);
     wrote = writer_boundary(&p->out);
     if (wrote < 0)
         goto done;

@@ -20,6 +20,7 @@ save_bytes_by_call(Pickler *p, PyObject *obj)
 {
     PyObject *text = NULL, *args = NULL;
 
+    end_plain(p);
     if (PyBytes_GET_SIZE(obj) == 0)
         return save_call(p, obj, (PyObject *)&PyBytes_Type, p->st->empty_tuple);
     text = PyUnicode_DecodeLatin1(PyBytes_AS_STRING(obj), PyBytes_GET_SIZE(obj), "strict");
@@ -72,6 +73,7 @@ save_bytearray_by_call(Pickler *p, PyObject *obj)
     PyObject *body = NULL, *args = NULL;
     PyObject *callable = (PyObject *)&PyByteArray_Type;
 
+    end_plain(p);
     if (PyByteArray_GET_SIZE(obj) == 0)
         return save_call(p, obj, callable, p->st->empty_tuple);
     body = PyBytes_FromStringAndSize(PyByteArray_AS_STRING(obj), PyByteArray_GET_SIZE(obj));
@@ -143,6 +145,7 @@ save_bytearray(Pickler *p, PyObject *obj, int unique)
 
     if (UNLIKELY(p->protocol < 5))
         return save_bytearray_by_call(p, obj);
+    end_plain(p);
     if (hold_view(p, obj, &view) < 0)
         return SAVE_ERROR;
     if (save_view(p, &view, 0) == 0 && memoize(p, obj, unique) == 0)
@@ -180,6 +183,7 @@ save_picklebuffer(Pickler *p, PyObject *obj, int unique)
     if (picklebuffer_get(p->st, obj) == NULL)
         return -1;
     Py_INCREF(obj);
+    end_plain(p);
     if (hold_view(p, obj, &view) < 0)
         goto done;
     readonly = view.buffer.readonly;

@@ -147,17 +147,30 @@ enum { ITEM_IS_NO_ATOM = 1 };
 
 /* ---- list ---- */
 
+/* Is this item a list that can be begun at once, since nothing is to be asked about it? */
+static ALWAYS_INLINE int
+is_next_list(const Pickler *p, PyObject *item)
+{
+    return Py_IS_TYPE(item, &PyList_Type) && P5_IS_UNIQUE(item) && is_quiet(p) && !p->fast && p->countdown > 1;
+}
+
+/* The first item that is no atom is often a list again: then that one is begun here, too, and its owner's walk waits for
+   it (`in_child`). */
 ROOM enum saved
 save_list(Pickler *p, PyObject *obj, int unique)
 {
-    Py_ssize_t at = 0, size;
-    int open, written = 1;
+    enum saved saved = SAVED;
+    Py_ssize_t at, size;
+    int open, written;
     Walk *walk;
 
     if (UNLIKELY(!p->bin))
         return open_text_container(p, obj, OP_LIST, WALK_LIST_ITEMS);
+begin:
     if (UNLIKELY(open_container(p, obj, unique, OP_EMPTY_LIST, OP_LIST) < 0))
         return SAVE_ERROR;
+    at = 0;
+    written = 1;
     size = PyList_GET_SIZE(obj);
     open = begin_leaf(p, size);
     if (UNLIKELY(open < 0))
@@ -165,11 +178,19 @@ save_list(Pickler *p, PyObject *obj, int unique)
     if (open)
         written = save_atoms(p, ((PyListObject *)obj)->ob_item, &at, size, 1);
     if (at == size)
-        return end_leaf(p, obj, size, OP_APPEND, OP_APPENDS);
+        return UNLIKELY(end_leaf(p, obj, size, OP_APPEND, OP_APPENDS) < 0) ? SAVE_ERROR : saved;
     walk = push_container(p, obj, WALK_LIST, size, size - at, open);
     if (UNLIKELY(walk == NULL))
         return SAVE_ERROR;
     walk->at = at;
+    if (written == 0 && is_next_list(p, PyList_GET_ITEM(obj, at))) {
+        walk->in_child = 1;
+        p->countdown--;
+        saved = SAVE_PUSHED;
+        obj = PyList_GET_ITEM(obj, at);
+        unique = 1;
+        goto begin;
+    }
     walk->stage = written == 0 ? ITEM_IS_NO_ATOM : 0;
     walk->in_child = written < 0;
     return written < 0 ? SAVE_ERROR : SAVE_PUSHED;
@@ -192,14 +213,18 @@ open_batch(Pickler *p, Walk *walk)
     return walk->single ? 0 : put_op(&p->out, OP_MARK);
 }
 
+/* As long as the top walk is one over a list, this goes on with it itself. */
 ROOM int
 step_list(Pickler *p)
 {
-    Walk *walk = p->walks.top;
-    PyObject *list = walk->obj, *item;
+    Walk *walk;
+    PyObject *list, *item;
     Py_ssize_t at, end;
     enum saved saved;
 
+next_walk:
+    walk = p->walks.top;
+    list = walk->obj;
     if (walk->in_child)
         goto child_done;
     if (walk->open) {
@@ -232,6 +257,8 @@ no_atom:
             item = PyList_GET_ITEM(list, walk->at);
             walk->in_child = 1;
             saved = save(p, item, P5_IS_UNIQUE(item));
+            if (saved == SAVE_PUSHED && p->walks.top->kind == WALK_LIST && LIKELY(--p->countdown > 0))
+                goto next_walk;
             if (saved != SAVED)
                 return saved;
 child_done:
@@ -247,7 +274,11 @@ child_done:
         if (UNLIKELY(put_op(&p->out, walk->single ? OP_APPEND : OP_APPENDS) < 0))
             return -1;
     }
-    return leave_container(p);
+    if (leave_container(p) < 0)
+        return -1;
+    if (!walks_empty(&p->walks) && p->walks.top->kind == WALK_LIST)
+        goto next_walk;
+    return 0;
 }
 
 /* ---- dict ---- */
@@ -543,6 +574,7 @@ save_set_by_call(Pickler *p, PyObject *obj)
     enum saved result = SAVE_ERROR;
 
     Py_INCREF(obj);
+    end_plain(p);
     ran_foreign(p);
     items = PySequence_List(obj);
     if (items != NULL)

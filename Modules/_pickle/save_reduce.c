@@ -627,6 +627,7 @@ save_by_reduce(Pickler *p, PyObject *obj, int unique)
 
     p->reduce_visits++;
     Py_INCREF(obj);
+    end_plain(p);
     if (save_known_type(p, obj, unique, &result))
         goto done;
     value = find_reduce_value(p, obj, &result);

@@ -49,7 +49,7 @@ walks_grow(Walks *walks)
         PyErr_NoMemory();
         return -1;
     }
-    slots = slots < 64 ? 64 : slots < 4096 ? slots * 2 : slots + slots / 2;
+    slots = slots < WALKS_LARGE ? WALKS_LARGE : slots < 4096 ? slots * 2 : slots + slots / 2;
     made = PyMem_Realloc(old == walks->small ? NULL : old, slots * sizeof(Walk));
     if (made == NULL) {
         PyErr_NoMemory();

@@ -45,7 +45,8 @@ typedef struct {
     Py_ssize_t left;              /* items that no batch has taken yet */
 } Walk;
 
-enum { WALKS_SMALL = 8 };
+/* Room in the struct itself, and in the first block of memory: 32 kB cost as much as less would. */
+enum { WALKS_SMALL = 8, WALKS_LARGE = 512 };
 
 typedef struct {
     Walk *top;                    /* the walk in progress; below `base` when there is none */
