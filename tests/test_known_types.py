@@ -5,11 +5,13 @@ meets what it does not fit.  Compared is with the same pickler where it must ask
 """
 import collections
 import copyreg
+import datetime
 import decimal
 import enum
 import fractions
 import io
 import sys
+import types
 import uuid
 
 import pytest
@@ -282,6 +284,56 @@ def test_errors_in_first_instances(engine, monkeypatch, cls, protocol):
     monkeypatch.delitem(globals(), cls.__name__)
     for obj in (first, [first, second]):
         assert told(ENGINE.Pickler, obj, protocol) == told(Asking, obj, protocol)
+
+
+FIRST_DATETIMES = [
+    datetime.date(2020, 2, 29), datetime.time(1, 2, 3, 4), datetime.timedelta(-1, 2, 3),
+    datetime.datetime(2020, 2, 29, 1, 2, 3, 4), datetime.datetime(2020, 2, 29, tzinfo=datetime.timezone.utc),
+    datetime.datetime(2020, 10, 25, 2, 30, fold=1)]
+
+
+@pytest.mark.parametrize('protocol', range(6))
+@pytest.mark.parametrize('first', FIRST_DATETIMES, ids=repr)
+def test_the_first_datetime_of_a_pickle(engine, first, protocol):
+    for obj in (first, [first, first], (first, [type(first), first, FIRST_DATETIMES], type(first))):
+        known, asked = known_and_asked(obj, protocol)
+        assert known == asked
+        assert engine.loads(engine.dumps(obj, protocol)) == obj
+
+
+class Watched(types.ModuleType):
+    """The datetime module, with something that happens when a class is looked up in it."""
+
+    def __getattr__(self, name):
+        act, self.act = self.act, lambda: None
+        act()
+        return getattr(datetime, name)
+
+
+@pytest.mark.parametrize('protocol', range(6))
+@pytest.mark.parametrize('first', FIRST_DATETIMES, ids=repr)
+def test_code_that_runs_where_the_class_of_a_datetime_is_looked_up(engine, monkeypatch, first, protocol):
+    found = []
+    for each in (ENGINE.Pickler, Asking):
+        for memo in ({}, {id(first): (700, first)}, {1: (800, None)}):
+            watched = Watched('datetime')
+            monkeypatch.setitem(sys.modules, 'datetime', watched)
+            file = io.BytesIO()
+            pickler = each(file, protocol)
+            watched.act = lambda: setattr(pickler, 'memo', memo)
+            pickler.dump([first, first, [first]])
+            found.append(file.getvalue())
+    assert found[:3] == found[3:]
+    assert len(set(found[:3])) == 3   # it did happen
+
+
+@pytest.mark.parametrize('protocol', range(6))
+@pytest.mark.parametrize('first', FIRST_DATETIMES, ids=repr)
+def test_errors_in_first_datetimes(engine, monkeypatch, first, protocol):
+    monkeypatch.setitem(sys.modules, 'datetime', types.ModuleType('datetime'))
+    for obj in (first, [1, first], {'key': (first,)}):
+        assert told(ENGINE.Pickler, obj, protocol) == told(Asking, obj, protocol)
+        assert told(ENGINE.Pickler, obj, protocol)[2]
 
 
 def test_what_a_namedtuple_holds_may_hold_it(engine):

@@ -30,6 +30,11 @@ note_walk(Pickler *p, const Walk *walk)
     case WALK_INSTANCE:
         note_instance(p, walk);
         break;
+    case WALK_DATETIME:
+        if (walk->in_child)
+            add_note(p->st, "when serializing %T reconstructor", walk->obj);
+        add_note(p->st, "when serializing %T object", walk->obj);
+        break;
     case WALK_DICT_ITEMS:
     case WALK_GLOBAL:
     case WALK_NESTED_GLOBAL:

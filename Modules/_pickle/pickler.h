@@ -143,9 +143,11 @@ ROOM int save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *save
 ROOM int step_instance(Pickler *p);
 ROOM void note_instance(Pickler *p, const Walk *walk);
 
-/* save_datetime.c: the same for the datetime module's types, whose class is in the memo; -1 on error. */
+/* save_datetime.c: the same for the datetime module's types, whose class is in the memo, or not yet; -1 on error. */
 ROOM int save_datetime(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, enum type_form form,
                        enum saved *saved);
+ROOM int save_first_datetime(Pickler *p, PyObject *obj, enum type_form form, enum saved *saved);
+ROOM int step_datetime(Pickler *p);
 
 /* save_reduce.c */
 /* Count a reduce value or persistent id that is opened; RecursionError past the bound. */

@@ -165,6 +165,7 @@ step(Pickler *p)
     case WALK_PAIR:          return step_pair(p);
     case WALK_REDUCE:        return step_reduce(p);
     case WALK_INSTANCE:      return step_instance(p);
+    case WALK_DATETIME:      return step_datetime(p);
     case WALK_GLOBAL:        return step_global(p);
     case WALK_NESTED_GLOBAL: return step_nested_global(p);
     case WALK_PERSID:        return step_persid(p);

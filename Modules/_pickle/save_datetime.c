@@ -2,7 +2,10 @@
 
    They reduce to the class called with the object's packed bytes (and its tzinfo, if it has one), timedelta with three
    ints.  The arguments' tuple and bytes are never made: their memo numbers stay empty.  Below protocol 3 bytes have no
-   opcode of their own, and a tzinfo that the pickle has not met yet may need anything: those go the general way. */
+   opcode of their own, and a tzinfo that the pickle has not met yet may need anything: those go the general way.
+
+   The first of a type in a pickle has a walk, for its class is written by name, which may run foreign code.  With a tzinfo
+   it goes the general way as well: that code may have put another memo in the place of the one that knows the tzinfo. */
 #include "save_inline.h"
 #include "datetime_types.h"
 
@@ -67,15 +70,30 @@ tzinfo_of(PyObject *obj, enum type_form form)
     return NULL;
 }
 
+/* All that comes after the class: its arguments and REDUCE. */
+static int
+put_fields(Pickler *p, PyObject *obj, enum type_form form, Py_ssize_t tzinfo_position)
+{
+    unsigned char packed[16];
+    size_t size;
+    int result;
+
+    if (form == TYPE_TIMEDELTA)
+        result = put_timedelta(p, obj);
+    else {
+        size = pack(p, obj, form, packed);
+        result = put_packed(p, packed, size, tzinfo_position);
+    }
+    return result < 0 || memoize(p, NULL, 1) < 0 ? -1 : put_op(&p->out, OP_REDUCE);
+}
+
 ROOM int
 save_datetime(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, enum type_form form,
               enum saved *saved)
 {
     PyObject *tzinfo = tzinfo_of(obj, form);
-    unsigned char packed[16];
-    size_t size;
     Py_ssize_t tzinfo_position = -1;
-    int found, result;
+    int found;
 
     if (p->protocol < 3)
         return 0;
@@ -84,16 +102,47 @@ save_datetime(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, 
         if (found <= 0)
             return found;
     }
-    if (save_get(p, class_position) < 0)
-        return -1;
-    if (form == TYPE_TIMEDELTA)
-        result = put_timedelta(p, obj);
-    else {
-        size = pack(p, obj, form, packed);
-        result = put_packed(p, packed, size, tzinfo_position);
-    }
-    if (result < 0 || memoize(p, NULL, 1) < 0 || put_op(&p->out, OP_REDUCE) < 0 || memoize(p, obj, unique) < 0)
+    if (save_get(p, class_position) < 0 || put_fields(p, obj, form, tzinfo_position) < 0
+            || memoize(p, obj, unique) < 0)
         return -1;
     *saved = SAVED;
     return 1;
+}
+
+ROOM int
+save_first_datetime(Pickler *p, PyObject *obj, enum type_form form, enum saved *saved)
+{
+    Walk *walk;
+
+    if (p->protocol < 3 || tzinfo_of(obj, form) != NULL)
+        return 0;
+    walk = walks_push(&p->walks, WALK_DATETIME, obj);
+    if (walk == NULL)
+        return -1;
+    walk->stage = (unsigned char)form;
+    walk->size = (Py_ssize_t)p->reduce_visits;
+    walk->in_child = 1;
+    *saved = save(p, (PyObject *)Py_TYPE(obj), 0) < 0 ? SAVE_ERROR : SAVE_PUSHED;
+    return 1;
+}
+
+/* The class is written.  What foreign code did there to the memo counts, as it does for any reduce value. */
+ROOM int
+step_datetime(Pickler *p)
+{
+    Walk *walk = p->walks.top;
+    Py_ssize_t position;
+    int known, result;
+
+    walk->in_child = 0;
+    if (put_fields(p, walk->obj, (enum type_form)walk->stage, -1) < 0)
+        return -1;
+    known = late_owner_known(p, walk->obj, p->reduce_visits, walk->size, &position);
+    if (known == 0)
+        result = memoize(p, walk->obj, 0);
+    else
+        result = known < 0 || put_op(&p->out, OP_POP) < 0 ? -1 : save_get(p, position);
+    if (result == 0)
+        walks_pop(&p->walks);
+    return result;
 }

@@ -339,6 +339,8 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
     if (found == 0 && form == TYPE_PLAIN)
         return save_first_instance(p, obj, info->slots, saved) != 0;
+    if (found == 0 && form >= TYPE_DATETIME)
+        return save_first_datetime(p, obj, form, saved) != 0;
     if (found <= 0)
         return found < 0;   /* the first instance of another class goes the general way */
     if (form == TYPE_UNTAGGED_ENUM || form == TYPE_ASKED) {

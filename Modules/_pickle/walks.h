@@ -19,6 +19,7 @@ enum walk_kind {
     WALK_PAIR,            /* one of those pairs */
     WALK_REDUCE,          /* a reduce value: callable, arguments, state */
     WALK_INSTANCE,        /* a plain instance: its dict, its slots */
+    WALK_DATETIME,        /* the first datetime of a pickle: its class, then its fields */
     WALK_GLOBAL,          /* a name: its module and qualified name as objects (protocol 4 on) */
     WALK_NESTED_GLOBAL,   /* a nested name below protocol 4, by getattr */
     WALK_PERSID           /* a persistent id that is an object */
