@@ -20,7 +20,8 @@
      contents and ends the chain.
    - Edges that own nothing (keys of dicts that share their keys table) and the root of a dump are always hashed.
 
-   A memo of up to MEMO_SMALL objects has no index at all: it is searched from end to end (memo_is_small).
+   A memo of up to MEMO_SMALL objects has no index: it is searched from end to end (memo_is_small), if `seen` has the bit of
+   the object.  What was only logged has no bit there until foreign code ran, for the same reasons.
 
    Those references are borrowed at first, where nobody can see the memo (`borrows`: dumps() and dump()).  As long as nothing
    runs but the engine, on data that somebody else holds, no object can go away, so none needs a reference of ours; a dump
@@ -198,6 +199,16 @@ check_range(const Memo *memo)
     return 0;
 }
 
+ROOM void
+memo_see_log(Memo *memo)
+{
+    Py_ssize_t i;
+
+    for (i = 0; i < memo->used; i++)
+        memo->seen |= memo_bit(memo->objects[i]);
+    memo->foreign_hashed = memo->foreign;
+}
+
 ROOM int COLD
 memo_hash_log(Memo *memo)
 {
@@ -255,7 +266,7 @@ memo_add(Memo *memo, PyObject *object)
     Py_ssize_t position;
 
     if (memo_is_small(memo) && memo->used < MEMO_SMALL)
-        return memo_log(memo, object);
+        return memo_log_seen(memo, object);
     if (UNLIKELY((memo->hashed + 1) * 8 > (memo->mask + 1) * 5)) {
         if (reserve_index(memo, memo->hashed + 1) < 0)
             return -1;

@@ -18,6 +18,7 @@ typedef struct {
     Py_ssize_t log;           /* positions below this one are all hashed; from it on they may be only logged */
     size_t foreign;           /* goes up whenever foreign code may have run */
     size_t foreign_hashed;    /* its value when the log was last hashed: the log is stale where they differ */
+    uint64_t seen;            /* of a memo without index: the bits (memo_bit) of the objects that are not only logged */
     Py_ssize_t *numbers;      /* position -> memo number, for a memo that a user assigned; NULL when they are equal */
     PyObject *small[MEMO_SMALL];
 } Memo;
@@ -77,6 +78,23 @@ memo_is_stale(const Memo *memo)
 #if P5_DEBUG
 ROOM void memo_check_not_logged(const Memo *memo, const PyObject *object);
 #endif
+/* What memo_hash_log does for a memo without index. */
+ROOM void memo_see_log(Memo *memo);
+
+/* One of 64 bits for each object: where it is missing in `seen`, no search is needed. */
+static ALWAYS_INLINE uint64_t
+memo_bit(const PyObject *object)
+{
+    return (uint64_t)1 << ((uint64_t)(uintptr_t)object * 0x9E3779B97F4A7C15u >> 58);
+}
+
+/* memo_log() for an object that may be met again, while there is no index. */
+static ALWAYS_INLINE Py_ssize_t
+memo_log_seen(Memo *memo, PyObject *object)
+{
+    memo->seen |= memo_bit(object);
+    return memo_log(memo, object);
+}
 
 /* Objects of one kilobyte of memory share 64 slots of the index, which keeps the caches warm; the kilobytes are
    scattered, and each shuffles its slots its own way. */
@@ -111,11 +129,14 @@ memo_find(Memo *memo, PyObject *object)
     Py_ssize_t position;
 
     if (UNLIKELY(memo_is_small(memo))) {
-        for (position = memo->used; position-- > 0 && memo->objects[position] != object;)
+        if (UNLIKELY(memo->foreign != memo->foreign_hashed))
+            memo_see_log(memo);
+        position = memo->seen & memo_bit(object) ? memo->used - 1 : -1;
+        for (; position >= 0 && memo->objects[position] != object; position--)
             ;
-        return position;
     }
-    position = memo_find_slot(memo, object, &slot);
+    else
+        position = memo_find_slot(memo, object, &slot);
 #if P5_DEBUG
     if (position < 0)
         memo_check_not_logged(memo, object);

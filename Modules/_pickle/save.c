@@ -195,6 +195,8 @@ dump_object(Pickler *p, PyObject *obj)
     p->open_reduces = 0;
     p->countdown = SIGNAL_INTERVAL;
     ran_foreign(p);
+    if (p->memo.used == 0)
+        p->memo.foreign_hashed = p->memo.foreign;   /* nothing is logged yet */
     writer_begin(w, p->persistent_id != NULL);
     if (p->protocol >= 2) {
         if (put_op(w, OP_PROTO) < 0 || writer_reserve(w, 1) < 0)

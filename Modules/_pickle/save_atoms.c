@@ -242,8 +242,10 @@ memoize(Pickler *p, PyObject *obj, int unique)
 
     if (UNLIKELY(p->fast))
         return 0;
-    if (LIKELY(unique) || (memo_is_small(&p->memo) && p->memo.used < MEMO_SMALL))
+    if (LIKELY(unique))
         position = memo_log(&p->memo, obj);
+    else if (memo_is_small(&p->memo) && p->memo.used < MEMO_SMALL)
+        position = memo_log_seen(&p->memo, obj);
     else
         position = memo_add(&p->memo, obj);
     if (UNLIKELY(position < 0))
