@@ -70,6 +70,16 @@ leave_container(Pickler *p)
 static ALWAYS_INLINE int
 open_container(Pickler *p, PyObject *obj, int unique, enum opcode empty, enum opcode text)
 {
+    Writer *w = &p->out;
+
+    if (LIKELY(unique && p->protocol >= 4 && !p->fast)) {
+        if (UNLIKELY(writer_reserve(w, 2) < 0 || memo_log(&p->memo, obj) < 0))
+            return -1;
+        w->next[0] = (unsigned char)empty;
+        w->next[1] = OP_MEMOIZE;
+        w->next += 2;
+        return 0;
+    }
     if (UNLIKELY(p->fast) && fast_enter(p, obj) < 0)
         return -1;
     if (LIKELY(p->bin)) {
