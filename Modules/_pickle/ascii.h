@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "macros.h"
+#include "copying.h"
 #include "hugepages.h"
 
 /* Are these n bytes all ASCII?  Eight at a time, the last eight overlapping those before. */
@@ -64,7 +65,7 @@ new_ascii(const unsigned char *p, Py_ssize_t n)
         return NULL;
     if (UNLIKELY(n >= WORTH_HUGE_PAGES))
         ask_for_huge_pages(PyUnicode_1BYTE_DATA(text), (size_t)n);
-    memcpy(PyUnicode_1BYTE_DATA(text), p, (size_t)n);
+    copy_short(PyUnicode_1BYTE_DATA(text), p, (size_t)n);
     return text;
 }
 

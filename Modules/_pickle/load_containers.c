@@ -6,6 +6,7 @@
 #include "unpickler.h"
 #include "gc_hold.h"
 #include "opcodes.h"
+#include "copying.h"
 
 ROOM int COLD
 stack_underflow(Unpickler *u)
@@ -136,7 +137,7 @@ load_tuple(Unpickler *u)
     if (tuple == NULL)
         return -1;
     if (size > 0)
-        memcpy(((PyTupleObject *)tuple)->ob_item, first, (size_t)size * sizeof *first);
+        copy_short(((PyTupleObject *)tuple)->ob_item, first, (size_t)size * sizeof *first);
     u->stack.top = first;
     return stack_push(&u->stack, tuple);
 }
@@ -154,7 +155,7 @@ load_list(Unpickler *u)
     if (list == NULL)
         return -1;
     if (size > 0)
-        memcpy(((PyListObject *)list)->ob_item, first, (size_t)size * sizeof *first);
+        copy_short(((PyListObject *)list)->ob_item, first, (size_t)size * sizeof *first);
     u->stack.top = first;
     return stack_push(&u->stack, list);
 }
@@ -261,7 +262,7 @@ extend_exact_list(Unpickler *u, PyObject *op, PyObject **first)
         return 0;
     if (make_list_room(list, size + batch, batch) < 0)
         return -1;
-    memcpy(list->ob_item + size, first, (size_t)batch * sizeof *first);
+    copy_short(list->ob_item + size, first, (size_t)batch * sizeof *first);
     Py_SET_SIZE(list, size + batch);
     u->stack.top = first;
     return 0;

@@ -40,6 +40,13 @@
 #  define P5_COMPUTED_GOTO 0
 #endif
 
+/* Let the compiler know nothing about the value that an integer variable has here. */
+#if defined(__GNUC__) || defined(__clang__)
+#  define FORGET_VALUE(variable) __asm__("" : "+r"(variable))
+#else
+#  define FORGET_VALUE(variable) ((void)0)
+#endif
+
 /* Swap the bytes of a uint64_t, defined only where that turns the machine's order into big-endian. */
 #if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #  define P5_BSWAP64(v) __builtin_bswap64(v)

@@ -39,7 +39,7 @@
 ROOM void
 memo_init(Memo *memo)
 {
-    memset(memo, 0, offsetof(Memo, small));
+    clear_struct(memo, offsetof(Memo, small));
     memo->objects = memo->small;
     memo->allocated = MEMO_SMALL;
 }

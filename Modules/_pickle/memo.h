@@ -3,6 +3,7 @@
 #define P5_MEMO_H
 
 #include "errors.h"
+#include "copying.h"
 
 enum { MEMO_SMALL = 20 };
 

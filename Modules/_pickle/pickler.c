@@ -5,12 +5,12 @@
 ROOM void
 pickler_init(Pickler *p, State *st)
 {
-    memset(p, 0, offsetof(Pickler, out));
+    clear_struct(p, offsetof(Pickler, out));
     p->st = st;
     writer_init(&p->out);
     memo_init(&p->memo);
     walks_init(&p->walks);
-    memset((char *)p + offsetof(Pickler, protocol), 0, sizeof(Pickler) - offsetof(Pickler, protocol));
+    clear_struct((char *)p + offsetof(Pickler, protocol), sizeof(Pickler) - offsetof(Pickler, protocol));
     p->max_open_reduces = DEFAULT_MAX_OPEN_REDUCES;
 }
 

@@ -51,7 +51,7 @@ straddles_frame(Reader *r)
 static void
 reader_init(Reader *r, State *st)
 {
-    memset(r, 0, sizeof *r);
+    clear_struct(r, sizeof *r);
     r->unpickling_error = st->UnpicklingError;
 }
 

@@ -6,6 +6,7 @@
 #define P5_READER_H
 
 #include "errors.h"
+#include "copying.h"
 #include <time.h>
 
 typedef struct {

@@ -371,7 +371,7 @@ save_sized_str(Pickler *p, PyObject *obj, Py_ssize_t size)
     }
     if (writer_reserve(w, (size_t)header_size + (size_t)size) < 0)
         return -1;
-    memcpy(w->next, header, (size_t)header_size);
+    copy_short(w->next, header, (size_t)header_size);
     w->next += header_size;
     w->next = put_text(w->next, obj);
     return 0;
@@ -421,7 +421,7 @@ save_str(Pickler *p, PyObject *obj, int unique)
         o = w->next;
         o[0] = OP_SHORT_BINUNICODE;
         o[1] = (unsigned char)length;
-        memcpy(o + 2, PyUnicode_DATA(obj), (size_t)length);
+        copy_short(o + 2, PyUnicode_DATA(obj), (size_t)length);
         w->next = o + 2 + length;
         if (LIKELY(unique && !p->fast)) {
             if (UNLIKELY(memo_log(&p->memo, obj) < 0))
@@ -472,7 +472,7 @@ save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size)
     }
     if (UNLIKELY(writer_reserve(w, (size_t)header_size + (size_t)size) < 0))
         return -1;
-    memcpy(w->next, header, (size_t)header_size);
+    copy_short(w->next, header, (size_t)header_size);
     memcpy(w->next + header_size, data, (size_t)size);
     w->next += header_size + size;
     return 0;

@@ -19,7 +19,7 @@ put_packed(Pickler *p, const unsigned char *packed, size_t size, Py_ssize_t tzin
         return -1;
     w->next[0] = OP_SHORT_BINBYTES;
     w->next[1] = (unsigned char)size;
-    memcpy(w->next + 2, packed, size);
+    copy_short(w->next + 2, packed, size);
     w->next += size + 2;
     if (memoize(p, NULL, 1) < 0)
         return -1;

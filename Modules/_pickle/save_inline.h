@@ -116,7 +116,7 @@ save_short_bytes(Pickler *p, PyObject *obj)
         return -1;
     w->next[0] = OP_SHORT_BINBYTES;
     w->next[1] = (unsigned char)size;
-    memcpy(w->next + 2, PyBytes_AS_STRING(obj), size);
+    copy_short(w->next + 2, PyBytes_AS_STRING(obj), size);
     w->next += size + 2;
     return memoize(p, obj, 1);
 }

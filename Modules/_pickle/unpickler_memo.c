@@ -7,7 +7,7 @@
 ROOM void
 unpickler_memo_init(UnpicklerMemo *memo)
 {
-    memset(memo, 0, sizeof *memo);
+    clear_struct(memo, sizeof *memo);
     memo->slots = memo->small;
     memo->limit = memo->open = SMALL_MEMO;
 }

@@ -6,6 +6,7 @@
 #define P5_UNPICKLER_MEMO_H
 
 #include "errors.h"
+#include "copying.h"
 
 enum { SMALL_MEMO = 24 };
 

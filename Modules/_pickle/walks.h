@@ -7,6 +7,7 @@
 #define P5_WALKS_H
 
 #include "errors.h"
+#include "copying.h"
 
 enum walk_kind {
     WALK_LIST,            /* an exact list, in batches */
@@ -73,7 +74,7 @@ walks_push(Walks *walks, enum walk_kind kind, PyObject *obj)
     if (UNLIKELY(walks->top + 1 == walks->end) && walks_grow(walks) < 0)
         return NULL;
     walk = ++walks->top;
-    memset(walk, 0, sizeof(Walk));
+    clear_struct(walk, sizeof(Walk));
     walk->kind = (unsigned char)kind;
     Py_INCREF(obj);
     walk->obj = obj;

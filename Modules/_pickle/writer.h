@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "endian.h"
 #include "opcodes.h"
+#include "copying.h"
 
 enum {
     WRITER_SMALL = 512,           /* bytes kept inside the struct, so that a tiny message needs one allocation */
@@ -87,7 +88,7 @@ put_bytes(Writer *w, const void *data, size_t size)
 {
     if (UNLIKELY(writer_reserve(w, size) < 0))
         return -1;
-    memcpy(w->next, data, size);
+    copy_short(w->next, data, size);
     w->next += size;
     return 0;
 }
