@@ -478,6 +478,14 @@ P5_KnownUTF8(PyObject *text, Py_ssize_t *size)
 #define P5_IS_UNIQUE(op) (Py_REFCNT(op) == 1)
 #endif
 
+/* 3.11: instances keep values without a dict, and how is nobody's business.  Before, dicts of instances share their keys, and
+   their values stand in an array in the order of insertion. */
+#if PY_VERSION_HEX >= 0x030B0000
+#define P5_DICT_VALUES_KNOWN 0
+#else
+#define P5_DICT_VALUES_KNOWN 1
+#endif
+
 /* Are the keys of this dict shared with other dicts?  Then a key's count says nothing about this edge. */
 #define P5_DICT_SHARES_KEYS(dict) (((PyDictObject *)(dict))->ma_values != NULL)
 

@@ -8,6 +8,8 @@
        free_collector(u)    before anything that may run foreign code: a call into an object of a type not known, a
                             file, a signal handler, the last reference to an object, the end of the load
 
+       let_others_run(u)    before foreign code that is given nothing of this load
+
    From 3.12 on the collector runs only between the instructions of Python code, and there is nothing to hold.  But
    free_collector also is the place that knows when foreign code may run: an instance that was made since then cannot have
    got attributes from anybody. */
@@ -27,12 +29,21 @@ hold_collector(Unpickler *u)
         switch_collector_off(u);
 }
 
+/* Before foreign code that is not given any object of this load, nor drops one: files, and modules that are imported. */
 static ALWAYS_INLINE void
-free_collector(Unpickler *u)
+let_others_run(Unpickler *u)
 {
     u->fresh_count = 0;
     if (P5_ALLOCATION_MAY_COLLECT && u->gc_held)
         switch_collector_on(u);
+}
+
+static ALWAYS_INLINE void
+free_collector(Unpickler *u)
+{
+    if (UNLIKELY(u->rows.count > 0))
+        settle_rows(u);
+    let_others_run(u);
 }
 
 /* Remember the instance that was just made. */

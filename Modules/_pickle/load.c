@@ -77,15 +77,16 @@ never_asked(const Unpickler *u, Py_ssize_t number, PyObject *object)
     return !u->plan.keep_containers && (type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type);
 }
 
-/* MEMOIZE and BINPUT where there is a plan, the memo has no free slot for it, or already has something there. */
-static int NOINLINE
-memoize_slowly(Unpickler *u, Py_ssize_t index)
+ROOM int NOINLINE
+put_slowly(Unpickler *u, Py_ssize_t number, PyObject *object)
 {
-    if (u->plan.size > 0 && never_asked(u, index, u->stack.top[-1])) {
+    if (u->plan.size > 0 && never_asked(u, number, object)) {
         u->memo.count++;
         return 0;
     }
-    return unpickler_memo_put(&u->memo, index, u->stack.top[-1]);
+    if (number < u->memo.count)
+        free_collector(u);      /* it may be replaced */
+    return unpickler_memo_put(&u->memo, number, object);
 }
 
 /* EMPTY_DICT: where it would only carry a state from SETITEMS to BUILD it need not be made. */
@@ -125,9 +126,14 @@ load_planned_dict(Unpickler *u)
         free_collector(u); \
         QUIET_CALL(call); \
     } while (0)
+/* For what takes bytes from a file or imports a module. */
+#define READ_CALL(call) do { \
+        let_others_run(u); \
+        QUIET_CALL(call); \
+    } while (0)
 #define ARGUMENT(n) do { \
         if (UNLIKELY(u->in.end - p < (Py_ssize_t)(n))) \
-            CALL(reader_need(&u->in, (n))); \
+            READ_CALL(reader_need(&u->in, (n))); \
     } while (0)
 /* At least n objects above the mark. */
 #define NEED(n) do { \
@@ -197,7 +203,7 @@ refill:
     u->stack.top = top;
     u->opcode = NO_OPCODE;
     u->opcode_offset = u->in.offset + (p - u->in.base);
-    free_collector(u);
+    let_others_run(u);
     if (reader_next(&u->in) < 0)
         goto failed;
     RELOAD();
@@ -263,7 +269,7 @@ next:
         /* A long one goes the other way, which asks the file for no more than it has. */
         if (UNLIKELY(u->in.end - p < 4 || u->in.end - p - 4 < (Py_ssize_t)get_u32le(p)
                      || (Py_ssize_t)get_u32le(p) < 0)) {
-            CALL(load_counted_unicode(u, 4));
+            READ_CALL(load_counted_unicode(u, 4));
             DISPATCH();
         }
         n = (Py_ssize_t)get_u32le(p);
@@ -271,11 +277,11 @@ next:
         PUSH_NEW(LIKELY(is_ascii(p - n, n)) ? new_ascii(p - n, n) : decode_non_ascii(u, p - n, n));
         DISPATCH();
     OPCODE(BINUNICODE8):
-        CALL(load_counted_unicode(u, 8));
+        READ_CALL(load_counted_unicode(u, 8));
         DISPATCH();
     OPCODE(SHORT_BINBYTES):
         if (UNLIKELY(u->in.end - p < 2 || u->in.end - p - 1 <= *p)) {
-            CALL(load_counted_bytes(u, 1));
+            READ_CALL(load_counted_bytes(u, 1));
             DISPATCH();
         }
         n = *p;
@@ -283,13 +289,13 @@ next:
         PUSH_NEW(PyBytes_FromStringAndSize((const char *)p - n, n));
         DISPATCH();
     OPCODE(BINBYTES):
-        CALL(load_counted_bytes(u, 4));
+        READ_CALL(load_counted_bytes(u, 4));
         DISPATCH();
     OPCODE(BINBYTES8):
-        CALL(load_counted_bytes(u, 8));
+        READ_CALL(load_counted_bytes(u, 8));
         DISPATCH();
     OPCODE(BYTEARRAY8):
-        CALL(load_bytearray8(u));
+        READ_CALL(load_bytearray8(u));
         DISPATCH();
     OPCODE(SHORT_BINSTRING):
         CALL(load_counted_string(u, 1));
@@ -311,16 +317,13 @@ next:
         NEED(1);
         n = *p++;
     put:
-        if (UNLIKELY((size_t)n >= (size_t)u->memo.open || u->memo.slots[n] != NULL))
+        if (UNLIKELY((size_t)n >= (size_t)u->memo.open || n < u->memo.count || u->memo.slots[n] != NULL))
             goto put_with_care;
         u->memo.slots[n] = Py_NewRef(top[-1]);
         u->memo.count++;
         DISPATCH();
     put_with_care:
-        if (u->plan.size > 0)
-            QUIET_CALL(memoize_slowly(u, n));       /* nothing is replaced */
-        else
-            CALL(memoize_slowly(u, n));
+        QUIET_CALL(put_slowly(u, n, u->stack.top[-1]));
         DISPATCH();
     OPCODE(LONG_BINPUT):
         ARGUMENT(4);
@@ -339,9 +342,12 @@ next:
     get:
         if (UNLIKELY((size_t)n >= (size_t)u->memo.limit || u->memo.slots[n] == NULL)) {
             value = unpickler_memo_get(&u->memo, n);
+            if (value == NULL && u->rows.count > 0)
+                value = find_row_state(u, n);
             if (value == NULL) {
                 SAVE();
-                memo_miss(u, n);
+                if (!PyErr_Occurred())
+                    memo_miss(u, n);
                 goto failed;
             }
             PUSH(Py_NewRef(value));
@@ -460,10 +466,10 @@ next:
         DISPATCH();
 
     OPCODE(GLOBAL):
-        CALL(load_global(u));
+        READ_CALL(load_global(u));
         DISPATCH();
     OPCODE(STACK_GLOBAL):
-        CALL(load_stack_global(u));
+        READ_CALL(load_stack_global(u));
         DISPATCH();
     OPCODE(EXT1):
         CALL(load_extension(u, 1));
@@ -537,12 +543,13 @@ next:
     OPCODE(FRAME):
         ARGUMENT(8);
         p += 8;
-        CALL(reader_frame(&u->in, get_u64le(p - 8)));
+        READ_CALL(reader_frame(&u->in, get_u64le(p - 8)));
         DISPATCH();
     OPCODE(STOP):
         NEED(1);
         value = *--top;
         SAVE();
+        u->rows.count = 0;      /* nobody asks any more */
         free_collector(u);
         return value;
 
@@ -571,6 +578,7 @@ underflow:
 fail:
     SAVE();
 failed:
+    u->rows.count = 0;
     free_collector(u);
     say_where(u);
     return NULL;

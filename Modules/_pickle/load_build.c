@@ -116,15 +116,7 @@ apply_state(Unpickler *u, PyObject *instance, PyObject *state)
 
 /* What is known of types. */
 
-enum build_ways {
-    BUILD_ORDINARY = 1,         /* attributes are found the ordinary way, and there is no __setstate__ in the type */
-    BUILD_DICT = 2,             /* and its __dict__ is the one that classes have by themselves */
-    BUILD_SLOTS = 4,            /* ordinary, and attributes are set the ordinary way too */
-    BUILD_FREE_NAMES = 8        /* nothing in the type would stand in the way of setting an attribute, if its name does
-                                   not begin with two underscores */
-};
-
-static int
+ROOM int
 is_dunder(PyObject *name)
 {
     return PyUnicode_GET_LENGTH(name) >= 2 && PyUnicode_READ_CHAR(name, 0) == '_' && PyUnicode_READ_CHAR(name, 1) == '_';
@@ -188,6 +180,12 @@ build_ways(Unpickler *u, PyTypeObject *type)
     if (LIKELY(info->type == type && info->version == version && version != 0))
         return info->ways;
     return find_build_ways(u, type, info);
+}
+
+ROOM unsigned int
+find_ways(Unpickler *u, PyTypeObject *type)
+{
+    return build_ways(u, type);
 }
 
 /* Names.  Interning looks each name up in the interpreter's table; a pickle has a few of them again and again, as the same

@@ -67,22 +67,6 @@ makes_plain_instance(const PyTypeObject *type)
         && !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
 }
 
-/* The first plain instance: look ahead, if the numbers of the memo were given in order so far. */
-static void NOINLINE
-plan_instances(Unpickler *u)
-{
-    Py_ssize_t i = 0;
-
-    u->plan.wanted = 0;
-    while (i < u->memo.count && i < u->memo.limit && u->memo.slots[i] != NULL)
-        i++;
-    if (i < u->memo.count)
-        return;
-    plan_make(&u->plan, u->in.pos, u->in.data_end, i);
-    if (u->plan.size > 0)
-        u->memo.open = 0;
-}
-
 ROOM int
 load_newobj(Unpickler *u)
 {
@@ -96,16 +80,22 @@ load_newobj(Unpickler *u)
         return check_newobj(u, "NEWOBJ", first[0], first[1]);
     if (makes_plain_instance(cls) && first[1] == u->st->empty_tuple) {
         value = cls->tp_new(cls, first[1], NULL);
+        if (UNLIKELY(value == NULL))
+            return -1;
+        cut_stack(u, first);
+        *u->stack.top++ = value;
+        if (u->rows.wanted) {
+            int found = load_row(u);
+            if (found != 0)
+                return found < 0 ? -1 : 0;
+        }
         remember_fresh(u, value);
-        if (UNLIKELY(u->plan.wanted))
-            plan_instances(u);
+        return 0;
     }
-    else {
-        free_collector(u);
-        value = PyType_HasFeature(cls, Py_TPFLAGS_TUPLE_SUBCLASS) ? make_namedtuple(u->st, cls, first[1]) : NULL;
-        if (value == NULL && !PyErr_Occurred())
-            value = cls->tp_new(cls, first[1], NULL);
-    }
+    free_collector(u);
+    value = PyType_HasFeature(cls, Py_TPFLAGS_TUPLE_SUBCLASS) ? make_namedtuple(u->st, cls, first[1]) : NULL;
+    if (value == NULL && !PyErr_Occurred())
+        value = cls->tp_new(cls, first[1], NULL);
     if (value == NULL)
         return -1;
     cut_stack(u, first);

@@ -272,7 +272,8 @@ look_through(Plan *plan, Pass *pass)
 }
 
 ROOM void
-plan_make(Plan *plan, const unsigned char *p, const unsigned char *end, Py_ssize_t count)
+plan_make(Plan *plan, const unsigned char *p, const unsigned char *end, Py_ssize_t count, Py_ssize_t first,
+          Py_ssize_t states)
 {
     Pass pass;
 
@@ -280,11 +281,20 @@ plan_make(Plan *plan, const unsigned char *p, const unsigned char *end, Py_ssize
     pass.p = p;
     pass.end = end;
     pass.room = SMALL_PLAN;
-    pass.depth = pass.states = 0;
+    pass.depth = 0;
+    pass.states = states;
     plan->notes = plan->small;
-    plan->first = count;
+    plan->first = first;
     plan->size = 0;
     plan->keep_containers = 0;
+    while (count - first > pass.room) {
+        if (grow_notes(plan, &pass) < 0) {
+            plan_clear(plan);
+            return;
+        }
+    }
+    memset(plan->notes, 0, (size_t)(count - first));
+    plan->size = count - first;
     if (look_through(plan, &pass) < 0)
         plan_clear(plan);
 }

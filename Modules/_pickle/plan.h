@@ -26,9 +26,11 @@ typedef struct {
 } Plan;
 
 /* plan.c */
-/* Look through a pickle, from p on; `count` is the memo's.  Where that is not possible, or not worth it, there is no plan:
-   that is no error.  It is tried once. */
-ROOM void plan_make(Plan *plan, const unsigned char *p, const unsigned char *end, Py_ssize_t count);
+/* Look through a pickle, from p on; `count` is the memo's.  Of the numbers from `first` up to it only whether they are asked
+   for is noted; there were `states` states among them.  Where that is not possible, or not worth it, there is no plan: that
+   is no error.  It is tried once. */
+ROOM void plan_make(Plan *plan, const unsigned char *p, const unsigned char *end, Py_ssize_t count, Py_ssize_t first,
+                    Py_ssize_t states);
 ROOM void plan_clear(Plan *plan);
 
 static ALWAYS_INLINE void

@@ -8,6 +8,7 @@
 #include "stack.h"
 #include "unpickler_memo.h"
 #include "plan.h"
+#include "rows.h"
 
 enum { FRESH_INSTANCES = 8, NAME_CACHE = 64 };
 
@@ -31,6 +32,7 @@ typedef struct {
     Stack stack;
     UnpicklerMemo memo;
     Plan plan;
+    Rows rows;
     int protocol;                 /* as PROTO said; 0 before */
     int fix_imports;              /* Python 2 names below protocol 3 */
     int busy;                     /* a load is under way */
@@ -125,6 +127,27 @@ ROOM int load_build(Unpickler *u);
 /* SETITEMS where a dict was not made, for the plan says that BUILD comes next: the pairs from `first` up are the state. */
 ROOM int load_unmade_state(Unpickler *u, PyObject **first);
 ROOM void forget_names(Unpickler *u);
+/* What is known of giving a type's instances their attributes; runs no foreign code. */
+enum build_ways {
+    BUILD_ORDINARY = 1,         /* attributes are found the ordinary way, and there is no __setstate__ in the type */
+    BUILD_DICT = 2,             /* and its __dict__ is the one that classes have by themselves */
+    BUILD_SLOTS = 4,            /* ordinary, and attributes are set the ordinary way too */
+    BUILD_FREE_NAMES = 8        /* nothing in the type would stand in the way of setting an attribute, if its name does
+                                   not begin with two underscores */
+};
+ROOM unsigned int find_ways(Unpickler *u, PyTypeObject *type);
+ROOM int is_dunder(PyObject *name);
+
+/* rows.c */
+/* NEWOBJ has pushed a plain instance: if a flat state follows, read it too.  1: done, the instance has its state; 0: not
+   all of it, and the opcodes at pos come next; -1: error. */
+ROOM int load_row(Unpickler *u);
+/* The state of such an instance, which the memo should have under this number; borrowed.  NULL where there is none, or with
+   an exception. */
+ROOM PyObject *find_row_state(Unpickler *u, Py_ssize_t number);
+/* Foreign code is about to run that can reach objects of this load. */
+ROOM void settle_rows(Unpickler *u);
+ROOM void rows_clear(Rows *rows);
 
 /* find_class.c */
 ROOM int load_global(Unpickler *u);
@@ -137,6 +160,8 @@ ROOM PyObject *find_global(Unpickler *u, PyObject *module_name, PyObject *name);
 /* load.c */
 /* Run the machine to STOP; the object, or NULL. */
 ROOM PyObject *run_machine(Unpickler *u);
+/* Put an object into the memo where that takes more than a store: there is a plan, or no free slot. */
+ROOM int put_slowly(Unpickler *u, Py_ssize_t number, PyObject *object);
 
 /* unpickler.c */
 ROOM PyObject *pickle_load(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames);

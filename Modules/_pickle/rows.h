@@ -1,0 +1,53 @@
+/* rows.h - instances whose state is flat, read in one go; what was not made for them. */
+#ifndef P5_ROWS_H
+#define P5_ROWS_H
+
+#include "compat.h"
+#include "macros.h"
+
+enum {
+    MAX_SHAPES = 4,             /* that one load knows */
+    SHAPE_NAMES = 20            /* attributes of one */
+};
+
+/* Instances of one class, with the same attributes in the same order. */
+typedef struct {
+    PyTypeObject *type;         /* owned, like all objects here */
+    unsigned int version;       /* of the type, when this was found out */
+    int count;
+    int paired;                 /* the attributes are slots, and the state is the pair (None, {...}) */
+    PyObject *pattern;          /* up to 3.10: a dict like that of these instances, which shares their keys; or NULL */
+    PyObject *keys[SHAPE_NAMES];        /* the str of the pickle */
+    PyObject *names[SHAPE_NAMES];       /* interned */
+    Py_ssize_t offsets[SHAPE_NAMES];    /* of slots: where in the instance */
+} Shape;
+
+/* One that was read, of whose state the memo has nothing: numbers in the memo. */
+typedef struct {
+    Py_ssize_t instance;        /* that of the dict is one more */
+    Py_ssize_t pair;            /* or 0 */
+    int shape;
+} Row;
+
+typedef struct {
+    int wanted;                 /* nobody can look at the memo, and it has been worth while so far */
+    int shape_count;
+    int vain;                   /* how often few rows had to be settled */
+    Py_ssize_t count;
+    Py_ssize_t room;
+    Py_ssize_t holes;           /* numbers that the memo lacks for them */
+    Row *rows;
+    const unsigned char *end;   /* behind the last of them ... */
+    Py_ssize_t end_number;      /* ... and the number that came next */
+    Shape shapes[MAX_SHAPES];
+} Rows;
+
+static ALWAYS_INLINE void
+rows_init(Rows *rows)
+{
+    rows->wanted = rows->shape_count = rows->vain = 0;
+    rows->count = rows->room = rows->holes = 0;
+    rows->rows = NULL;
+}
+
+#endif
