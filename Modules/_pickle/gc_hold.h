@@ -6,9 +6,9 @@
 
        hold_collector(u)    at the start of such a stretch, if the pickle is large enough to be worth it
        free_collector(u)    before anything that may run foreign code: a call into an object of a type not known, a
-                            file, a signal handler, the last reference to an object, the end of the load
+                            signal handler, the last reference to an object, the end of the load
 
-       let_others_run(u)    before foreign code that is given nothing of this load
+       let_others_run(u)    before foreign code that is given nothing of this load: a file, an import
 
    From 3.12 on the collector runs only between the instructions of Python code, and there is nothing to hold.  But
    free_collector also is the place that knows when foreign code may run: an instance that was made since then cannot have
@@ -29,11 +29,11 @@ hold_collector(Unpickler *u)
         switch_collector_off(u);
 }
 
-/* Before foreign code that is not given any object of this load, nor drops one: files, and modules that are imported. */
+/* Before foreign code that is not given any object of this load, nor drops one: files, and modules that are imported.
+   Instances stay as new as they were. */
 static ALWAYS_INLINE void
 let_others_run(Unpickler *u)
 {
-    u->fresh_count = 0;
     if (P5_ALLOCATION_MAY_COLLECT && u->gc_held)
         switch_collector_on(u);
 }
@@ -43,6 +43,7 @@ free_collector(Unpickler *u)
 {
     if (UNLIKELY(u->rows.count > 0))
         settle_rows(u);
+    u->fresh_count = 0;
     let_others_run(u);
 }
 

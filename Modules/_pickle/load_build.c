@@ -336,14 +336,6 @@ fill_from_dict(Unpickler *u, PyObject *instance, PyObject *state)
     return result < 0 ? -1 : 1;
 }
 
-static int
-build_plainly(Unpickler *u, PyObject *instance, PyObject *state)
-{
-    if (!PyDict_CheckExact(state) || !(build_ways(u, Py_TYPE(instance)) & BUILD_DICT) || !has_plain_names(state))
-        return 0;
-    return fill_from_dict(u, instance, state);
-}
-
 /* From pairs on the stack, which nothing else can reach. */
 static int
 fill_from_pairs(Unpickler *u, PyObject *instance, PyObject **first, unsigned int ways)
@@ -374,29 +366,79 @@ fill_from_pairs(Unpickler *u, PyObject *instance, PyObject **first, unsigned int
     return result < 0 ? -1 : 1;
 }
 
+/* The slot of this name in this instance, if it is an empty one, which the interpreter would fill without running foreign
+   code; NULL otherwise. */
+static PyObject **
+find_empty_slot(PyObject *instance, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(instance);
+    PyObject *member = _PyType_Lookup(type, name), **slot;
+    PyMemberDef *def;
+
+    if (member == NULL || !Py_IS_TYPE(member, &PyMemberDescr_Type)
+            || !PyType_IsSubtype(type, ((PyDescrObject *)member)->d_type))
+        return NULL;
+    def = ((PyMemberDescrObject *)member)->d_member;
+    if (def->type != T_OBJECT_EX || def->flags != 0)
+        return NULL;
+    slot = (PyObject **)((char *)instance + def->offset);
+    return *slot == NULL ? slot : NULL;
+}
+
 /* The pairs are the second half of a state: they go into slots.  Only where each is an empty one: then nothing is
    replaced, and no code runs. */
 static int
 fill_slots(Unpickler *u, PyObject *instance, PyObject **first)
 {
-    PyTypeObject *type = Py_TYPE(instance);
-    PyObject *member, **pair;
-    PyMemberDef *def;
+    PyObject **pair, **slot;
 
     for (pair = first; pair < u->stack.top; pair += 2) {
-        member = _PyType_Lookup(type, find_name(u, pair[0])->name);
-        if (member == NULL || !Py_IS_TYPE(member, &PyMemberDescr_Type)
-                || !PyType_IsSubtype(type, ((PyDescrObject *)member)->d_type))
-            return 0;
-        def = ((PyMemberDescrObject *)member)->d_member;
-        if (def->type != T_OBJECT_EX || def->flags != 0 || *(PyObject **)((char *)instance + def->offset) != NULL)
+        if (find_empty_slot(instance, find_name(u, pair[0])->name) == NULL)
             return 0;
     }
     for (pair = first; pair < u->stack.top; pair += 2) {
-        if (PyObject_GenericSetAttr(instance, find_name(u, pair[0])->name, pair[1]) < 0)
+        slot = find_empty_slot(instance, find_name(u, pair[0])->name);
+        if (slot != NULL)
+            *slot = Py_NewRef(pair[1]);
+        else if (PyObject_GenericSetAttr(instance, find_name(u, pair[0])->name, pair[1]) < 0)     /* a name twice */
             return -1;
     }
     return 1;
+}
+
+/* The same from a dict. */
+static int
+fill_slots_from_dict(Unpickler *u, PyObject *instance, PyObject *state)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+
+    while (PyDict_Next(state, &position, &key, &value)) {
+        if (find_empty_slot(instance, find_name(u, key)->name) == NULL)
+            return 0;
+    }
+    for (position = 0; PyDict_Next(state, &position, &key, &value);)
+        *find_empty_slot(instance, find_name(u, key)->name) = Py_NewRef(value);
+    return 1;
+}
+
+/* A state that is a dict of names, or a pair of None and such a dict, which go into slots. */
+static int
+build_plainly(Unpickler *u, PyObject *instance, PyObject *state)
+{
+    unsigned int ways = build_ways(u, Py_TYPE(instance));
+    int found;
+
+    if (PyDict_CheckExact(state))
+        return ways & BUILD_DICT && has_plain_names(state) ? fill_from_dict(u, instance, state) : 0;
+    if (!(ways & BUILD_SLOTS) || !PyTuple_CheckExact(state) || PyTuple_GET_SIZE(state) != 2
+            || PyTuple_GET_ITEM(state, 0) != Py_None)
+        return 0;
+    state = PyTuple_GET_ITEM(state, 1);
+    if (!PyDict_CheckExact(state) || !has_plain_names(state))
+        return 0;
+    found = take_fresh(u, instance) || !(ways & BUILD_DICT) ? 1 : expect_old_attributes(u, instance);
+    return found > 0 ? fill_slots_from_dict(u, instance, state) : found;
 }
 
 /* Carry out BUILD from the pairs. */

@@ -90,22 +90,22 @@ fill_hole(Unpickler *u, Py_ssize_t number, PyObject *object)
 }
 
 static int
-make_row_state(Unpickler *u, const Row *row)
+make_row_state(Unpickler *u, const Row *row, Py_ssize_t instance)
 {
     PyObject *state = NULL, *pair = NULL;
     int result = -1;
 
-    if (unpickler_memo_get(&u->memo, row->instance + 1) != NULL)
+    if (unpickler_memo_get(&u->memo, instance + 1) != NULL)
         return 0;
-    state = make_state(&u->rows.shapes[row->shape], u->memo.slots[row->instance]);
+    state = make_state(&u->rows.shapes[row->shape], u->memo.slots[instance]);
     if (state == NULL)
         return -1;
     if (row->pair > 0) {
         pair = PyTuple_Pack(2, Py_None, state);
-        if (pair == NULL || fill_hole(u, row->pair, pair) < 0)
+        if (pair == NULL || fill_hole(u, instance + row->pair, pair) < 0)
             goto done;
     }
-    result = fill_hole(u, row->instance + 1, state);
+    result = fill_hole(u, instance + 1, state);
 done:
     Py_XDECREF(pair);
     Py_DECREF(state);
@@ -115,7 +115,7 @@ done:
 ROOM PyObject *
 find_row_state(Unpickler *u, Py_ssize_t number)
 {
-    Py_ssize_t low = 0, high = u->rows.count, middle;
+    Py_ssize_t low = 0, high = u->rows.count, middle, instance;
     const Row *row;
 
     while (high - low > 1) {
@@ -125,12 +125,14 @@ find_row_state(Unpickler *u, Py_ssize_t number)
         else
             high = middle;
     }
-    if (high == low)
+    if (high == low || number <= u->rows.rows[low].instance)
         return NULL;
     row = &u->rows.rows[low];
-    if (number != row->instance + 1 && (number != row->pair || row->pair == 0))
+    instance = row->instance + (number - 1 - row->instance) / row->step * row->step;
+    if (instance >= row->instance + row->times * row->step
+            || (number != instance + 1 && (number != instance + row->pair || row->pair == 0)))
         return NULL;
-    return make_row_state(u, row) < 0 ? NULL : unpickler_memo_get(&u->memo, number);
+    return make_row_state(u, row, instance) < 0 ? NULL : unpickler_memo_get(&u->memo, number);
 }
 
 /* A plan of what comes from p on, and for which numbers from `first` on it is asked; `count` is the memo's there. */
@@ -144,31 +146,42 @@ plan_rest(Unpickler *u, const unsigned char *p, Py_ssize_t count)
         holes += u->memo.slots[i] == NULL;
     if (holes + (u->memo.count - i) != u->rows.holes)
         return;
-    plan_make(&u->plan, p, u->in.data_end, count, first, u->rows.count);
+    plan_make(&u->plan, p, u->in.data_end, count, first, u->rows.holes);
     if (u->plan.size > 0)
         u->memo.open = 0;
 }
 
-/* A row whose state cannot be made for want of memory is asked for in vain: then GET raises MemoryError. */
+static int
+asked(const Unpickler *u, Py_ssize_t number)
+{
+    return plan_note(&u->plan, number) & PLAN_ASKED;
+}
+
+/* Make the states that will be asked for.  What cannot be made for want of memory stays, and GET tries it again. */
 static void
 settle(Unpickler *u, const unsigned char *p, Py_ssize_t count)
 {
     Rows *rows = &u->rows;
-    Py_ssize_t i, kept = 0;
+    Py_ssize_t i, j, kept = 0;
 
     if (u->plan.wanted)
         plan_rest(u, p, count);
-    if (u->plan.size == 0 && rows->count > 0 && rows->count < 8 && ++rows->vain > 8)
+    if (u->plan.size == 0 && rows->count > 0 && rows->holes < 16 && ++rows->vain > 8)
         rows->wanted = 0;
     for (i = 0; i < rows->count; i++) {
         Row *row = &rows->rows[i];
-        if (u->plan.size > 0 && !(plan_note(&u->plan, row->instance + 1) & PLAN_ASKED)
-                && (row->pair == 0 || !(plan_note(&u->plan, row->pair) & PLAN_ASKED)))
-            continue;
-        if (make_row_state(u, row) < 0) {
-            PyErr_Clear();
-            rows->rows[kept++] = *row;
+        Py_ssize_t instance = row->instance;
+        int lacking = 0;
+        for (j = 0; j < row->times; j++, instance += row->step) {
+            if (u->plan.size > 0 && !asked(u, instance + 1) && (row->pair == 0 || !asked(u, instance + row->pair)))
+                continue;
+            if (make_row_state(u, row, instance) < 0) {
+                PyErr_Clear();
+                lacking = 1;
+            }
         }
+        if (lacking)
+            rows->rows[kept++] = *row;
     }
     rows->count = kept;
 }
@@ -304,6 +317,7 @@ add_shape(Unpickler *u, PyTypeObject *type, PyObject **keys, int count, int pair
     shape->count = count;
     shape->paired = paired;
     shape->pattern = NULL;
+    shape->times = 0;
     for (i = 0; i < count; i++) {
         shape->keys[i] = Py_NewRef(keys[i]);
         shape->names[i] = Py_NewRef(keys[i]);
@@ -369,7 +383,7 @@ set_attributes(Unpickler *u, Shape *shape, PyObject *instance, PyObject **values
         Py_DECREF(values[i]);
     }
     if (dict != NULL) {
-        if (shape->pattern == NULL && result == 0)
+        if (shape->pattern == NULL && result == 0 && shape->times++ == 1)    /* one will not do for a single instance */
             shape->pattern = make_pattern(dict, shape);
         Py_DECREF(dict);
     }
@@ -379,19 +393,26 @@ set_attributes(Unpickler *u, Shape *shape, PyObject *instance, PyObject **values
 /* --- rows ---------------------------------------------------------------------------------------------------- */
 
 /* A MEMOIZE or PUT at p, for this object: the place behind it.  NULL with an exception; or the same p where there is none. */
+static NOINLINE const unsigned char *
+row_put_slowly(Unpickler *u, const unsigned char *p, PyObject *object)
+{
+    const unsigned char *behind = behind_put(p, u->in.end, u->memo.count);
+
+    if (behind == NULL)
+        return p;
+    return put_slowly(u, u->memo.count, object) < 0 ? NULL : behind;
+}
+
 static ALWAYS_INLINE const unsigned char *
 row_put(Unpickler *u, const unsigned char *p, PyObject *object)
 {
     UnpicklerMemo *memo = &u->memo;
-    const unsigned char *behind = behind_put(p, u->in.end, memo->count);
 
-    if (behind == NULL)
-        return p;
-    if (LIKELY(memo->count < memo->open && memo->slots[memo->count] == NULL))
+    if (LIKELY(p < u->in.end && *p == OP_MEMOIZE && memo->count < memo->open && memo->slots[memo->count] == NULL)) {
         memo->slots[memo->count++] = Py_NewRef(object);
-    else if (put_slowly(u, memo->count, object) < 0)
-        return NULL;
-    return behind;
+        return p + 1;
+    }
+    return row_put_slowly(u, p, object);
 }
 
 /* One more row of whose state nothing was made.  0, or -1 where it could not be noted: without an exception. */
@@ -399,20 +420,34 @@ static ALWAYS_INLINE int
 note_row(Unpickler *u, Py_ssize_t instance, Py_ssize_t pair, int shape)
 {
     Rows *rows = &u->rows;
-    Row *grown;
+    Row *grown, *row;
 
+    rows->holes += 1 + (pair > 0);
+    if (LIKELY(rows->count > 0)) {
+        row = &rows->rows[rows->count - 1];
+        if (row->times == 1 && row->shape == shape)
+            row->step = instance - row->instance;
+        if (LIKELY(row->shape == shape && row->pair == pair && row->instance + row->times * row->step == instance)) {
+            row->times++;
+            return 0;
+        }
+    }
     if (UNLIKELY(rows->count == rows->room)) {
         Py_ssize_t room = rows->room == 0 ? 64 : rows->room * 2;
         grown = PyMem_Realloc(rows->rows, (size_t)room * sizeof *grown);
-        if (grown == NULL)
+        if (grown == NULL) {
+            rows->holes -= 1 + (pair > 0);
             return -1;
+        }
         rows->rows = grown;
         rows->room = room;
     }
-    rows->rows[rows->count].instance = instance;
-    rows->rows[rows->count].pair = pair;
-    rows->rows[rows->count++].shape = shape;
-    rows->holes += 1 + (pair > 0);
+    row = &rows->rows[rows->count++];
+    row->instance = instance;
+    row->step = PY_SSIZE_T_MAX / 4;     /* no other follows */
+    row->times = 1;
+    row->pair = pair;
+    row->shape = shape;
     return 0;
 }
 
@@ -425,6 +460,7 @@ typedef struct {
     int cut;                    /* the bytes at hand end in the middle of it */
     int count;                  /* names so far */
     int values;                 /* values so far: as many, or one less */
+    Shape *shape;               /* the one that was guessed, where it proved right; else NULL, and the names: */
     PyObject *keys[SHAPE_NAMES];        /* borrowed: the memo holds them */
 } RowRead;
 
@@ -469,20 +505,25 @@ finish_row(Unpickler *u, RowRead *row)
     int result;
 
     if (row->paired) {
-        if (p == end || *p != OP_TUPLE2)
+        if (p == end || *p != OP_TUPLE2) {
+            row->cut = p == end;
             return 0;
+        }
         pair = u->memo.count;
         if (row->planned && plan_note(&u->plan, pair) & PLAN_ASKED)
             return 0;
         p = behind_put(p + 1, end, pair);
     }
-    if (p == NULL || p == end || *p != OP_BUILD)
+    if (p == NULL || p == end || *p != OP_BUILD) {
+        row->cut = end - row->p < 5;
         return 0;
+    }
     instance = first[-2 - row->paired];
-    shape = find_shape(u, Py_TYPE(instance), row->keys, row->count, row->paired);
+    shape = row->shape != NULL ? row->shape : find_shape(u, Py_TYPE(instance), row->keys, row->count, row->paired);
     if (UNLIKELY(shape == NULL)
-            || (!row->planned && note_row(u, row->number, pair, (int)(shape - u->rows.shapes)) < 0))
+            || (!row->planned && note_row(u, row->number, pair == 0 ? 0 : pair - row->number, (int)(shape - u->rows.shapes)) < 0))
         return 0;
+    u->rows.last = (int)(shape - u->rows.shapes);
     result = set_attributes(u, shape, instance, first);
     /* The values are gone; what else lies above the instance is immortal or has other owners. */
     u->stack.top = first;
@@ -500,169 +541,182 @@ finish_row(Unpickler *u, RowRead *row)
     return 1;
 }
 
-/* At least n bytes more, or the row cannot go on. */
-#define HAVE(n) do { \
-        if (UNLIKELY(end - p < (Py_ssize_t)(n))) { \
-            row->cut = 1; \
-            return 0; \
-        } \
-    } while (0)
-
-/* A name, which the memo holds; borrowed.  0: it is none, -1: error. */
-static ALWAYS_INLINE int
-row_name(Unpickler *u, RowRead *row)
+/* A name that is not in the memo yet: the place behind it.  NULL with an exception; or the same p where it is none that the
+   memo will hold. */
+static NOINLINE const unsigned char *
+new_name(Unpickler *u, const unsigned char *p, PyObject **name)
 {
-    const unsigned char *p = row->p, *end = u->in.end;
-    PyObject *name = NULL;
+    const unsigned char *end = u->in.end, *text = p + 2;
     Py_ssize_t n, number = u->memo.count;
 
-    HAVE(2);
-    if (UNLIKELY(row->count == SHAPE_NAMES))
-        return 0;
-    if (LIKELY(*p == OP_BINGET)) {
-        n = p[1];
-        p += 2;
-    }
-    else if (*p == OP_LONG_BINGET) {
-        HAVE(5);
-        n = (Py_ssize_t)get_u32le(p + 1);
-        p += 5;
-    }
-    else if (*p == OP_SHORT_BINUNICODE) {
-        n = p[1];
-        HAVE(n + 4);
-        p += 2 + n;
-        if (behind_put(p, end, number) == NULL || (u->plan.size > 0 && !(plan_note(&u->plan, number) & PLAN_ASKED)))
-            return 0;
-        name = is_ascii(p - n, n) ? new_ascii(p - n, n) : decode_non_ascii(u, p - n, n);
-        p = name == NULL ? NULL : row_put(u, p, name);
-        if (p == NULL) {
-            Py_XDECREF(name);
-            return -1;
-        }
-        Py_DECREF(name);
-        goto done;
-    }
-    else
-        return 0;
-    name = (size_t)n < (size_t)u->memo.limit ? u->memo.slots[n] : NULL;
-    if (UNLIKELY(name == NULL || !PyUnicode_CheckExact(name)))
-        return 0;
-done:
-    row->keys[row->count++] = name;
-    row->p = p;
-    return 1;
+    if (*p != OP_SHORT_BINUNICODE || end - p < 2 || end - text < (n = p[1]) || behind_put(text + n, end, number) == NULL
+            || (u->plan.size > 0 && !(plan_note(&u->plan, number) & PLAN_ASKED)))
+        return p;
+    *name = is_ascii(text, n) ? new_ascii(text, n) : decode_non_ascii(u, text, n);
+    p = *name == NULL ? NULL : row_put(u, text + n, *name);
+    Py_XDECREF(*name);
+    return p;
 }
 
-/* A value, onto the stack.  0: something else, -1: error. */
+/* At least n bytes more, or the row cannot go on. */
+#define HAVE(n) do { \
+        if (UNLIKELY(end - p < (Py_ssize_t)(n))) \
+            goto cut; \
+    } while (0)
+/* What GET finds. */
+#define IN_MEMO(n) (LIKELY((size_t)(n) < (size_t)u->memo.limit) ? u->memo.slots[n] : NULL)
+
+/* The names so far were those of `guess`. */
+static NOINLINE void
+give_up_guess(RowRead *row, const Shape *guess, int names)
+{
+    memcpy(row->keys, guess->keys, (size_t)names * sizeof *row->keys);
+}
+
+/* Names and values up to SETITEMS: names are noted, values pushed.  `guess` has the names that are likely, or is NULL.  1; 0:
+   something else comes first, -1: error. */
 static ALWAYS_INLINE int
-row_value(Unpickler *u, RowRead *row)
+read_row(Unpickler *u, RowRead *row, Shape *guess)
 {
     const unsigned char *p = row->p, *end = u->in.end;
-    PyObject *value = NULL;
+    PyObject **top = u->stack.top, *object;
+    int names = 0, missing = 0, found = -1;
     Py_ssize_t n;
 
-    HAVE(2);
-    switch (*p) {
-    case OP_NONE:
-        value = Py_NewRef(Py_None);
-        p += 1;
-        break;
-    case OP_NEWTRUE:
-        value = Py_NewRef(Py_True);
-        p += 1;
-        break;
-    case OP_NEWFALSE:
-        value = Py_NewRef(Py_False);
-        p += 1;
-        break;
-    case OP_BININT1:
-        value = PyLong_FromLong(p[1]);
-        p += 2;
-        break;
-    case OP_BININT2:
-        HAVE(3);
-        value = PyLong_FromLong((long)get_u16le(p + 1));
-        p += 3;
-        break;
-    case OP_BININT:
-        HAVE(5);
-        value = PyLong_FromLong((long)(int32_t)get_u32le(p + 1));
-        p += 5;
-        break;
-    case OP_LONG1:
-        n = p[1];
-        HAVE(2 + n);
-        value = decode_int(p + 2, n);
-        p += 2 + n;
-        break;
-    case OP_BINFLOAT:
-        HAVE(9);
-        value = PyFloat_FromDouble(get_f64be(p + 1));
-        p += 9;
-        break;
-    case OP_BINGET: case OP_LONG_BINGET:
-        HAVE(*p == OP_BINGET ? 2 : 5);
-        n = *p == OP_BINGET ? p[1] : (Py_ssize_t)get_u32le(p + 1);
-        value = (size_t)n < (size_t)u->memo.limit ? u->memo.slots[n] : NULL;
-        if (value == NULL)
-            return 0;
-        Py_INCREF(value);
-        p += *p == OP_BINGET ? 2 : 5;
-        break;
-    case OP_SHORT_BINUNICODE:
-        n = p[1];
-        HAVE(2 + n);
-        value = LIKELY(is_ascii(p + 2, n)) ? new_ascii(p + 2, n) : decode_non_ascii(u, p + 2, n);
-        p += 2 + n;
-        goto put;
-    case OP_SHORT_BINBYTES:
-        n = p[1];
-        HAVE(2 + n);
-        value = PyBytes_FromStringAndSize((const char *)p + 2, n);
-        p += 2 + n;
-    put:
-        p = value == NULL ? NULL : row_put(u, p, value);
-        if (UNLIKELY(p == NULL)) {
-            Py_XDECREF(value);
-            return -1;
-        }
-        break;
-    default:
-        return 0;
-    }
-    if (UNLIKELY(value == NULL))
-        return -1;
-    *u->stack.top++ = value;
-    row->values++;
-    row->p = p;
-    return 1;
-}
-
-/* Names and values up to SETITEMS.  1; 0: something else comes first, -1: error. */
-static ALWAYS_INLINE int
-read_row(Unpickler *u, RowRead *row)
-{
-    const unsigned char *end = u->in.end;
-    int found;
-
     for (;;) {
-        if (UNLIKELY(row->p == end)) {
-            row->cut = 1;
-            return 0;
+        row->p = p;
+        HAVE(2);
+        if (LIKELY(*p == OP_BINGET)) {
+            object = IN_MEMO(p[1]);
+            p += 2;
         }
-        if (*row->p == OP_SETITEMS)
-            return row->count > 0;
-        /* Room for one more pair, and for the names, which are not on the stack: leave_row puts them there. */
-        if (UNLIKELY(u->stack.limit - u->stack.top < row->count + 3) && stack_grow(&u->stack) < 0)
-            return -1;
-        found = row_name(u, row);
-        if (LIKELY(found > 0))
-            found = row_value(u, row);
-        if (UNLIKELY(found <= 0))
-            return found;
+        else if (*p == OP_SETITEMS) {
+            found = names > 0;
+            goto done;
+        }
+        else if (*p == OP_LONG_BINGET) {
+            HAVE(5);
+            n = (Py_ssize_t)get_u32le(p + 1);
+            object = IN_MEMO(n);
+            p += 5;
+        }
+        else {
+            object = NULL;
+            p = new_name(u, p, &object);
+            if (p == NULL)
+                goto done;
+            if (p == row->p)
+                goto other;
+        }
+        if (UNLIKELY(guess == NULL || names == guess->count || object != guess->keys[names])) {
+            if (guess != NULL) {
+                give_up_guess(row, guess, names);
+                guess = NULL;
+            }
+            if (object == NULL || !PyUnicode_CheckExact(object) || names == SHAPE_NAMES)
+                goto other;
+            row->keys[names] = object;
+        }
+        names++;
+        row->p = p;
+        missing = 1;
+        HAVE(2);
+        switch (*p) {
+        case OP_NONE:
+            object = Py_NewRef(Py_None);
+            p += 1;
+            break;
+        case OP_NEWTRUE:
+            object = Py_NewRef(Py_True);
+            p += 1;
+            break;
+        case OP_NEWFALSE:
+            object = Py_NewRef(Py_False);
+            p += 1;
+            break;
+        case OP_BININT1:
+            object = PyLong_FromLong(p[1]);
+            p += 2;
+            break;
+        case OP_BININT2:
+            HAVE(3);
+            object = PyLong_FromLong((long)get_u16le(p + 1));
+            p += 3;
+            break;
+        case OP_BININT:
+            HAVE(5);
+            object = PyLong_FromLong((long)(int32_t)get_u32le(p + 1));
+            p += 5;
+            break;
+        case OP_LONG1:
+            n = p[1];
+            HAVE(2 + n);
+            object = decode_int(p + 2, n);
+            p += 2 + n;
+            break;
+        case OP_BINFLOAT:
+            HAVE(9);
+            object = PyFloat_FromDouble(get_f64be(p + 1));
+            p += 9;
+            break;
+        case OP_BINGET:
+            object = IN_MEMO(p[1]);
+            if (object == NULL)
+                goto other;
+            Py_INCREF(object);
+            p += 2;
+            break;
+        case OP_LONG_BINGET:
+            HAVE(5);
+            n = (Py_ssize_t)get_u32le(p + 1);
+            object = IN_MEMO(n);
+            if (object == NULL)
+                goto other;
+            Py_INCREF(object);
+            p += 5;
+            break;
+        case OP_SHORT_BINUNICODE:
+            n = p[1];
+            HAVE(2 + n);
+            object = LIKELY(is_ascii(p + 2, n)) ? new_ascii(p + 2, n) : decode_non_ascii(u, p + 2, n);
+            p += 2 + n;
+            goto put;
+        case OP_SHORT_BINBYTES:
+            n = p[1];
+            HAVE(2 + n);
+            object = PyBytes_FromStringAndSize((const char *)p + 2, n);
+            p += 2 + n;
+        put:
+            p = object == NULL ? NULL : row_put(u, p, object);
+            if (UNLIKELY(p == NULL))
+                Py_CLEAR(object);
+            break;
+        default:
+            goto other;
+        }
+        if (UNLIKELY(object == NULL))
+            goto done;
+        *top++ = object;
+        missing = 0;
     }
+cut:
+    row->cut = 1;
+other:
+    found = 0;
+done:
+    if (guess != NULL && (found <= 0 || names != guess->count)) {
+        give_up_guess(row, guess, names);
+        guess = NULL;
+    }
+    row->shape = guess;
+    row->count = names;
+    row->values = names - missing;
+    u->stack.top = top;
+    return found;
 }
+
+/* An instance, and its dict: MEMOIZE, EMPTY_DICT, MEMOIZE, MARK. */
+#define HEAD (OP_MEMOIZE | OP_EMPTY_DICT << 8 | OP_MEMOIZE << 16 | (uint32_t)OP_MARK << 24)
 
 ROOM int
 load_row(Unpickler *u)
@@ -670,18 +724,27 @@ load_row(Unpickler *u)
     const unsigned char *start = u->in.pos, *end = u->in.end, *p;
     PyObject *instance = u->stack.top[-1];
     RowRead row;
+    Shape *guess;
     int found, note;
 
     row.number = u->memo.count;
-    p = behind_put(start, end, row.number);
-    row.paired = p != NULL && p < end && *p == OP_NONE;
-    p = p == NULL ? NULL : p + row.paired;
-    if (p == NULL || p >= end || *p != OP_EMPTY_DICT)
-        return 0;
-    p = behind_put(p + 1, end, row.number + 1);
-    if (p == NULL || p >= end || *p != OP_MARK)
-        return 0;
-    if (UNLIKELY(u->stack.limit - u->stack.top < 2) && stack_grow(&u->stack) < 0)
+    if (LIKELY(end - start >= 4 && get_u32le(start) == HEAD)) {
+        row.paired = 0;
+        p = start + 4;
+    }
+    else {
+        p = behind_put(start, end, row.number);
+        row.paired = p != NULL && p < end && *p == OP_NONE;
+        p = p == NULL ? NULL : p + row.paired;
+        if (p == NULL || p >= end || *p != OP_EMPTY_DICT)
+            return 0;
+        p = behind_put(p + 1, end, row.number + 1);
+        if (p == NULL || p >= end || *p != OP_MARK)
+            return 0;
+        p++;
+    }
+    /* Room for all that a row can have, with the names, which leave_row may have to put there. */
+    if (UNLIKELY(u->stack.limit - u->stack.top < 2 * SHAPE_NAMES + 2) && stack_grow(&u->stack) < 0)
         return -1;
     row.planned = u->plan.size > 0;
     if (row.planned) {
@@ -695,13 +758,17 @@ load_row(Unpickler *u)
     if (row.paired)
         *u->stack.top++ = Py_NewRef(Py_None);
     *u->stack.top++ = Py_NewRef(u->st->unmade_dict);
-    row.p = p + 1;
-    row.cut = row.count = row.values = 0;
-    found = read_row(u, &row);
+    row.p = p;
+    row.cut = 0;
+    guess = &u->rows.shapes[u->rows.last];
+    if (u->rows.shape_count == 0 || guess->type != Py_TYPE(instance) || guess->paired != row.paired
+            || guess->version != P5_TypeVersion(guess->type))
+        guess = NULL;
+    found = read_row(u, &row, guess);
     if (LIKELY(found > 0))
         found = finish_row(u, &row);
     if (LIKELY(found != 0))
-        return found < 0 ? -1 : 0;
+        return found;
     if (u->plan.wanted && !row.cut) {
         /* Not flat: look ahead, from where this instance began. */
         u->rows.holes++;

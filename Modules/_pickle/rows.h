@@ -16,16 +16,20 @@ typedef struct {
     unsigned int version;       /* of the type, when this was found out */
     int count;
     int paired;                 /* the attributes are slots, and the state is the pair (None, {...}) */
+    int times;                  /* instances of it, up to 3.10, while there is no pattern */
     PyObject *pattern;          /* up to 3.10: a dict like that of these instances, which shares their keys; or NULL */
     PyObject *keys[SHAPE_NAMES];        /* the str of the pickle */
     PyObject *names[SHAPE_NAMES];       /* interned */
     Py_ssize_t offsets[SHAPE_NAMES];    /* of slots: where in the instance */
 } Shape;
 
-/* One that was read, of whose state the memo has nothing: numbers in the memo. */
+/* Some that were read, of whose states the memo has nothing, by their numbers in the memo: the first instance's, how far it
+   is from one to the next, and how many there are.  A dict's number is one more than its instance's. */
 typedef struct {
-    Py_ssize_t instance;        /* that of the dict is one more */
-    Py_ssize_t pair;            /* or 0 */
+    Py_ssize_t instance;
+    Py_ssize_t step;
+    Py_ssize_t times;
+    Py_ssize_t pair;            /* how far the pair's number is from the instance's, or 0 */
     int shape;
 } Row;
 
@@ -33,6 +37,7 @@ typedef struct {
     int wanted;                 /* nobody can look at the memo, and it has been worth while so far */
     int shape_count;
     int vain;                   /* how often few rows had to be settled */
+    int last;                   /* the shape that was used last */
     Py_ssize_t count;
     Py_ssize_t room;
     Py_ssize_t holes;           /* numbers that the memo lacks for them */
@@ -45,7 +50,7 @@ typedef struct {
 static ALWAYS_INLINE void
 rows_init(Rows *rows)
 {
-    rows->wanted = rows->shape_count = rows->vain = 0;
+    rows->wanted = rows->shape_count = rows->vain = rows->last = 0;
     rows->count = rows->room = rows->holes = 0;
     rows->rows = NULL;
 }

@@ -7,7 +7,7 @@
 
 #include "errors.h"
 
-enum { SMALL_STACK = 24, SMALL_MARKS = 8 };
+enum { SMALL_STACK = 48, SMALL_MARKS = 8 };
 
 typedef struct {
     PyObject **top;             /* the next free slot; the dispatch loop keeps a copy */
