@@ -3,7 +3,9 @@
 Which functions ran is seen by a profile function; whatever departs from what collections and enum give must be called.
 """
 import collections
+import datetime
 import enum
+import io
 import pickle
 import sys
 import types
@@ -241,3 +243,52 @@ def test_an_enum_that_changes(engine):
     finally:
         kept.__code__ = code
     assert same(engine, data)[0] is Fresh
+
+
+class Zone(datetime.tzinfo):
+    def utcoffset(self, when):
+        raise AssertionError('nobody asks while it is loaded')
+
+
+class OwnDatetime(datetime.datetime):
+    def __new__(cls, *args):
+        CALLS.append(args)
+        return datetime.datetime.__new__(cls, *args)
+
+
+CALLS = []
+DAY, CLOCK = datetime.datetime(2020, 2, 29, 23, 59, 58, 7), datetime.time(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize('cls, args', [
+    (datetime.datetime, DAY.__reduce__()[1]), (datetime.datetime, DAY.replace(tzinfo=datetime.timezone.utc).__reduce__()[1]),
+    (datetime.datetime, DAY.replace(fold=1).__reduce_ex__(4)[1]), (datetime.datetime, DAY.replace(tzinfo=Zone()).__reduce__()[1]),
+    (datetime.time, CLOCK.__reduce__()[1]), (datetime.time, CLOCK.replace(tzinfo=Zone()).__reduce__()[1]),
+    (datetime.date, DAY.date().__reduce__()[1]), (datetime.timedelta, (1, 2, 3)), (datetime.timedelta, (-1, 10 ** 6, 10 ** 7)),
+    (datetime.timedelta, (10 ** 9, 1, 1)), (datetime.timedelta, (2 ** 70, 0, 0)), (datetime.timedelta, (True, 1.5, 0)),
+    (datetime.timedelta, (1,)), (datetime.timedelta, ()), (datetime.timedelta, (b'x', 1, 1)), (datetime.timedelta, (b'x',)),
+    (datetime.datetime, (b'',)), (datetime.datetime, (b'x' * 9,)), (datetime.datetime, (b'x' * 10,)), (datetime.datetime, (b'\xff' * 10,)),
+    (datetime.datetime, (b'\x07\xe4\x02\x1d' + b'\x00' * 6, 'no zone')), (datetime.datetime, (b'\x07\xe4\x02\x1d' + b'\x00' * 6, None)),
+    (datetime.datetime, (b'\x07\xe4\x02\x1d' + b'\x00' * 6, None, None)), (datetime.datetime, (2020, 2, 3)), (datetime.datetime, (b'x', 1, 2)),
+    (datetime.time, (b'\x00' * 6, 3)), (datetime.time, (b'\x00' * 5,)), (datetime.time, (b'\x99' * 6,)), (datetime.time, ()),
+    (datetime.date, (b'\x00' * 4,)), (datetime.date, (b'\x07\xe4\x02\x1d', None)), (datetime.date, (b'\x07\xe4\x02\x1d',)), (datetime.date, (2020, 2, 30)),
+    (OwnDatetime, (DAY.__reduce__()[1][0],)),
+])
+def test_datetimes(impl, cls, args):
+    """Calls of datetime's types end as they do when anybody makes them, with the same errors."""
+    data = impl.dumps((cls, args), 4)[:-1]
+    data = data[:data.rindex(b'\x86')] + b'R.'
+    if data[2:3] == b'\x95':
+        data = data[:2] + data[11:]
+
+    def outcome(function):
+        del CALLS[:]
+        try:
+            value = function()
+        except Exception as error:
+            return type(error), str(error).split(' (REDUCE')[0]
+        zone = getattr(value, 'tzinfo', None)
+        return type(value), value.replace(tzinfo=None) if zone else value, type(zone), getattr(value, 'fold', 0), len(CALLS)
+    expected = outcome(lambda: cls(*args))
+    assert outcome(lambda: impl.loads(data)) == outcome(lambda: impl.load(io.BytesIO(data))) == expected
+    assert outcome(lambda: pickle.loads(data))[:1] == expected[:1]

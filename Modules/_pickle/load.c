@@ -481,7 +481,7 @@ next:
         CALL(load_extension(u, 4));
         DISPATCH();
     OPCODE(REDUCE):
-        CALL(load_reduce(u));
+        QUIET_CALL(load_reduce(u));
         DISPATCH();
     OPCODE(NEWOBJ):
         QUIET_CALL(load_newobj(u));

@@ -2,6 +2,7 @@
 #include "unpickler.h"
 #include "gc_hold.h"
 #include "known.h"
+#include "typeinfo.h"
 
 /* set(items) and frozenset(items), as protocols below 4 write them, hash their items just like ADDITEMS. */
 static int
@@ -23,6 +24,29 @@ check_set_items(Unpickler *u, PyObject *callable, PyObject *args)
     return 0;
 }
 
+/* One of the datetime module's own types, with arguments as its pickles have them?  Then a call is its tp_new, which looks
+   at nothing but the bytes of a bytes object, the digits of ints, and the type of a tzinfo: no foreign code runs, nor when the
+   arguments are let go, for what is not a bytes or an int the new object holds. */
+static int
+is_plain_datetime(Unpickler *u, PyObject *callable, PyObject *args)
+{
+    PyTypeObject *type = (PyTypeObject *)callable;
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    enum type_form form;
+
+    if (!PyType_Check(callable) || PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || !PyTuple_CheckExact(args) || count == 0
+            || count > 3)
+        return 0;
+    if (count == 3 && !(PyLong_CheckExact(PyTuple_GET_ITEM(args, 0)) && PyLong_CheckExact(PyTuple_GET_ITEM(args, 1))
+                        && PyLong_CheckExact(PyTuple_GET_ITEM(args, 2))))
+        return 0;
+    if (count < 3 && !PyBytes_CheckExact(PyTuple_GET_ITEM(args, 0)))
+        return 0;
+    form = (enum type_form)find_type_info(u->st, type)->form;
+    return count == 3 ? form == TYPE_TIMEDELTA
+         : form == TYPE_DATETIME || form == TYPE_TIME || (count == 1 && form == TYPE_DATE);
+}
+
 ROOM int
 load_reduce(Unpickler *u)
 {
@@ -32,6 +56,15 @@ load_reduce(Unpickler *u)
         return stack_underflow(u);
     if (!PyTuple_Check(first[1]))
         return load_fail(u, PyExc_TypeError, "argument list must be a tuple");
+    if (is_plain_datetime(u, first[0], first[1])) {
+        value = ((PyTypeObject *)first[0])->tp_new((PyTypeObject *)first[0], first[1], NULL);
+        if (value == NULL)
+            return -1;
+        stack_cut(&u->stack, first);
+        *u->stack.top++ = value;
+        return 0;
+    }
+    free_collector(u);
     if (check_set_items(u, first[0], first[1]) < 0)
         return -1;
     if (PyType_Check(first[0]) && !Py_IS_TYPE(first[0], &PyType_Type) && PyTuple_GET_SIZE(first[1]) == 1)
