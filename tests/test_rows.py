@@ -23,7 +23,7 @@ class Ended:
         test_build.EVENTS.append(('ended', sorted(self.__dict__)))
 
 
-for number in range(6):
+for number in range(20):    # more than one load keeps shapes for
     exec('class Many%d: pass' % number)
 
 
@@ -114,7 +114,7 @@ def test_many_shapes(impl, cls, shape):
              dict(c=b'bytes'), dict(c='\xe9', b='\u20ac', a='')]
     objects = [instance(cls, **kinds[(number * (shape + 1)) % len(kinds)]) for number in range(200)]
     compare(impl, pickle.dumps(objects, 4), lambda value: [[getattr(obj, name, None) for name in 'abc'] for obj in value])
-    others = [instance(globals()['Many%d' % (number * (shape + 1) % 6)], a=number, b='x') for number in range(100)]
+    others = [instance(globals()['Many%d' % (number * (shape + 1) % 20)], a=number, b='x') for number in range(200)]
     compare(impl, pickle.dumps([others, [obj.__dict__ for obj in others]], 4), lambda value: (states(value[0]), value[1]))
 
 

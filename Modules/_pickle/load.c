@@ -84,8 +84,8 @@ put_slowly(Unpickler *u, Py_ssize_t number, PyObject *object)
         u->memo.count++;
         return 0;
     }
-    if (number < u->memo.count)
-        free_collector(u);      /* it may be replaced */
+    if (number < u->memo.count || unpickler_memo_get(&u->memo, number) != NULL)
+        free_collector(u);      /* what is replaced may end */
     return unpickler_memo_put(&u->memo, number, object);
 }
 

@@ -3,12 +3,14 @@
    An instance is written as an empty one, and a dict with its state, which BUILD takes.  If nobody asks the memo for that
    dict it need not be made.  One quick pass over the opcodes that are left, which makes no objects, tells for every number
    of the memo whether it is asked for; the others need no slot either.  The pass costs about a tenth of loading plain data:
-   so it begins with the first plain instance, and is broken off where there are few. */
+   so it begins with the first plain instance that rows.c cannot read by itself, or must settle, and is broken off where there
+   are few. */
 #ifndef P5_PLAN_H
 #define P5_PLAN_H
 
 #include "errors.h"
 #include "opcodes.h"
+#include "endian.h"
 
 enum {
     PLAN_ASKED = 1,             /* a GET of this number comes */
@@ -57,6 +59,8 @@ behind_put(const unsigned char *p, const unsigned char *end, Py_ssize_t number)
         return p + 1;
     if (end - p >= 2 && *p == OP_BINPUT && p[1] == number)
         return p + 2;
+    if (end - p >= 5 && *p == OP_LONG_BINPUT && get_u32le(p + 1) == (uint64_t)number)
+        return p + 5;
     return NULL;
 }
 

@@ -715,6 +715,30 @@ done:
     return found;
 }
 
+/* The shape that instances of this type had last; NULL where they had none. */
+static ALWAYS_INLINE Shape *
+find_guess(Unpickler *u, PyTypeObject *type, int paired)
+{
+    Shape *shape = u->rows.shapes + u->rows.last, *end = u->rows.shapes + u->rows.shape_count;
+
+    if (UNLIKELY(shape >= end || shape->type != type)) {
+        for (shape = u->rows.shapes; shape < end && shape->type != type; shape++)
+            ;
+    }
+    return shape < end && shape->paired == paired && shape->version == P5_TypeVersion(type) ? shape : NULL;
+}
+
+/* What cannot be read here is for a plan, from where its instance began. */
+static NOINLINE void
+look_ahead(Unpickler *u, const unsigned char *start, Py_ssize_t number)
+{
+    if (!u->plan.wanted)
+        return;
+    plan_rest(u, start, number);
+    if (u->plan.size > 0)
+        settle(u, start, number);
+}
+
 /* An instance, and its dict: MEMOIZE, EMPTY_DICT, MEMOIZE, MARK. */
 #define HEAD (OP_MEMOIZE | OP_EMPTY_DICT << 8 | OP_MEMOIZE << 16 | (uint32_t)OP_MARK << 24)
 
@@ -746,6 +770,11 @@ load_row(Unpickler *u)
     /* Room for all that a row can have, with the names, which leave_row may have to put there. */
     if (UNLIKELY(u->stack.limit - u->stack.top < 2 * SHAPE_NAMES + 2) && stack_grow(&u->stack) < 0)
         return -1;
+    guess = find_guess(u, Py_TYPE(instance), row.paired);
+    if (UNLIKELY(guess == NULL && u->rows.shape_count == MAX_SHAPES)) {
+        look_ahead(u, start, row.number);
+        return 0;
+    }
     row.planned = u->plan.size > 0;
     if (row.planned) {
         note = plan_note(&u->plan, row.number + 1);
@@ -760,10 +789,6 @@ load_row(Unpickler *u)
     *u->stack.top++ = Py_NewRef(u->st->unmade_dict);
     row.p = p;
     row.cut = 0;
-    guess = &u->rows.shapes[u->rows.last];
-    if (u->rows.shape_count == 0 || guess->type != Py_TYPE(instance) || guess->paired != row.paired
-            || guess->version != P5_TypeVersion(guess->type))
-        guess = NULL;
     found = read_row(u, &row, guess);
     if (LIKELY(found > 0))
         found = finish_row(u, &row);
@@ -772,10 +797,8 @@ load_row(Unpickler *u)
     if (u->plan.wanted && !row.cut) {
         /* Not flat: look ahead, from where this instance began. */
         u->rows.holes++;
-        plan_rest(u, start, row.number);
+        look_ahead(u, start, row.number);
         u->rows.holes--;
-        if (u->plan.size > 0)
-            settle(u, start, row.number);
         row.planned = u->plan.size > 0 && plan_note(&u->plan, row.number + 1) == PLAN_STATE && !u->plan.keep_containers;
     }
     return leave_row(u, &row);

@@ -6,7 +6,7 @@
 #include "macros.h"
 
 enum {
-    MAX_SHAPES = 4,             /* that one load knows */
+    MAX_SHAPES = 16,            /* that one load knows */
     SHAPE_NAMES = 20            /* attributes of one */
 };
 
@@ -44,7 +44,7 @@ typedef struct {
     Row *rows;
     const unsigned char *end;   /* behind the last of them ... */
     Py_ssize_t end_number;      /* ... and the number that came next */
-    Shape shapes[MAX_SHAPES];
+    Shape *shapes;              /* room for MAX_SHAPES */
 } Rows;
 
 static ALWAYS_INLINE void
@@ -53,6 +53,7 @@ rows_init(Rows *rows)
     rows->wanted = rows->shape_count = rows->vain = rows->last = 0;
     rows->count = rows->room = rows->holes = 0;
     rows->rows = NULL;
+    rows->shapes = NULL;
 }
 
 #endif

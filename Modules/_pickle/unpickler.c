@@ -89,8 +89,12 @@ load_one(Unpickler *u)
 static PyObject *
 load_once(Unpickler *u)
 {
-    PyObject *value = load_one(u);
+    Shape shapes[MAX_SHAPES];
+    PyObject *value;
 
+    u->rows.shapes = shapes;
+    u->rows.wanted = 1;
+    value = load_one(u);
     rows_clear(&u->rows);
     unpickler_memo_drop(&u->memo);
     plan_clear(&u->plan);
@@ -131,7 +135,6 @@ pickle_load(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames)
         Py_XDECREF(settings.buffers);
         return NULL;
     }
-    u.rows.wanted = 1;
     u.plan.wanted = 1;          /* bytes that were read belong to this load alone */
     return load_once(&u);
 }
@@ -164,7 +167,6 @@ pickle_loads(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames
     if (LIKELY(PyBytes_CheckExact(given[LOAD_FILE]))) {
         reader_init_memory(&u.in, st, (const unsigned char *)PyBytes_AS_STRING(given[LOAD_FILE]),
                            PyBytes_GET_SIZE(given[LOAD_FILE]));
-        u.rows.wanted = 1;
         u.plan.wanted = 1;      /* bytes do not change under the load */
         return load_once(&u);
     }
@@ -173,7 +175,6 @@ pickle_loads(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames
         return NULL;
     }
     reader_init_memory(&u.in, st, view.buf, view.len);
-    u.rows.wanted = 1;
     value = load_once(&u);
     PyBuffer_Release(&view);
     return value;
