@@ -23,6 +23,8 @@
 #include "ascii.h"
 #include "endian.h"
 
+enum { WORTH_A_SHAPE = 256 };   /* bytes that are left: a shape is not for one small instance */
+
 /* Let go of what is kept for the load. */
 ROOM void
 rows_clear(Rows *rows)
@@ -771,7 +773,8 @@ load_row(Unpickler *u)
     if (UNLIKELY(u->stack.limit - u->stack.top < 2 * SHAPE_NAMES + 2) && stack_grow(&u->stack) < 0)
         return -1;
     guess = find_guess(u, Py_TYPE(instance), row.paired);
-    if (UNLIKELY(guess == NULL && u->rows.shape_count == MAX_SHAPES)) {
+    if (UNLIKELY(guess == NULL) && (u->rows.shape_count == MAX_SHAPES
+                                    || (u->rows.shape_count == 0 && u->in.data_end - start < WORTH_A_SHAPE))) {
         look_ahead(u, start, row.number);
         return 0;
     }
