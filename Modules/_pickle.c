@@ -41,6 +41,7 @@
 #include "_pickle/load_objects.c"
 #include "_pickle/load_build.c"
 #include "_pickle/rows.c"
+#include "_pickle/shapes.c"
 #include "_pickle/find_class.c"
 #include "_pickle/load.c"
 #include "_pickle/unpickler_proxy.c"

@@ -24,6 +24,19 @@ check_set_items(Unpickler *u, PyObject *callable, PyObject *args)
     return 0;
 }
 
+/* What is known of the form of a type's instances.  To find it out may import a module. */
+static enum type_form
+form_of(Unpickler *u, PyTypeObject *type)
+{
+    const TypeInfo *info = type_info_place(u->st, type);
+
+    if (!type_info_is_about(info, type)) {
+        free_collector(u);
+        info = find_type_info(u->st, type);
+    }
+    return (enum type_form)info->form;
+}
+
 /* One of the datetime module's own types, with arguments as its pickles have them?  Then a call is its tp_new, which looks
    at nothing but the bytes of a bytes object, the digits of ints, and the type of a tzinfo: no foreign code runs, nor when the
    arguments are let go, for what is not a bytes or an int the new object holds. */
@@ -42,7 +55,7 @@ is_plain_datetime(Unpickler *u, PyObject *callable, PyObject *args)
         return 0;
     if (count < 3 && !PyBytes_CheckExact(PyTuple_GET_ITEM(args, 0)))
         return 0;
-    form = (enum type_form)find_type_info(u->st, type)->form;
+    form = form_of(u, type);
     return count == 3 ? form == TYPE_TIMEDELTA
          : form == TYPE_DATETIME || form == TYPE_TIME || (count == 1 && form == TYPE_DATE);
 }

@@ -138,6 +138,13 @@ enum build_ways {
 ROOM unsigned int find_ways(Unpickler *u, PyTypeObject *type);
 ROOM int is_dunder(PyObject *name);
 
+/* shapes.c */
+ROOM void shape_clear(Shape *shape);
+/* The shape of instances of this type with these names, found or made; NULL where there can be none, without an exception. */
+ROOM Shape *find_shape(Unpickler *u, PyTypeObject *type, PyObject **keys, int count, int paired);
+/* Give a new instance its attributes; the references to the values are taken, also when it fails. */
+ROOM int set_attributes(Unpickler *u, Shape *shape, PyObject *instance, PyObject **values);
+
 /* rows.c */
 /* NEWOBJ has pushed a plain instance: if a flat state follows, read it too.  1: done, the instance has its state; 0: not
    all of it, and the opcodes at pos come next; -1: error. */
