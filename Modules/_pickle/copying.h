@@ -12,18 +12,28 @@
 
 #include "macros.h"
 
-/* Copy any number of bytes; meant for less than some hundred.  The parts of up to 16 overlap. */
+/* Copy any number of bytes; meant for less than some hundred.  The parts of up to 32 overlap. */
 static ALWAYS_INLINE void
 copy_short(void *to, const void *from, size_t size)
 {
     unsigned char *o = to;
     const unsigned char *p = from;
-    uint64_t first, last;
+    uint64_t first, second, third, last;
     uint32_t half, half_last;
 
-    if (size > 16) {
+    if (size > 32) {
         FORGET_VALUE(size);
         memcpy(o, p, size);
+    }
+    else if (size > 16) {
+        memcpy(&first, p, 8);
+        memcpy(&second, p + 8, 8);
+        memcpy(&third, p + size - 16, 8);
+        memcpy(&last, p + size - 8, 8);
+        memcpy(o, &first, 8);
+        memcpy(o + 8, &second, 8);
+        memcpy(o + size - 16, &third, 8);
+        memcpy(o + size - 8, &last, 8);
     }
     else if (size >= 8) {
         memcpy(&first, p, 8);
