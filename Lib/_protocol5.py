@@ -97,34 +97,52 @@ class _Pickler(_stdlib._Pickler):
         self.proto = int(protocol)
         self._buffer_callback = buffer_callback
 
+    # During a dump that has neither a persistent_id nor a reducer_override.
+    _unhooked = False
+
+    def dump(self, obj):
+        """Write a pickle of OBJ; the hooks are looked up now, as the engine does."""
+        self._unhooked = (type(self).persistent_id is _stdlib._Pickler.persistent_id
+                          and "persistent_id" not in self.__dict__
+                          and getattr(self, "reducer_override", None) is None)
+        try:
+            super().dump(obj)
+        finally:
+            self._unhooked = False
+
     def save(self, obj, save_persistent_id=True):
         """Write one object; what pickles in a new way is told from what does not here."""
         self.framer.commit_frame()
-        pid = self.persistent_id(obj)
-        if pid is not None and save_persistent_id:
-            return self.save_pers(pid)
+        unhooked = self._unhooked
+        if not unhooked:
+            pid = self.persistent_id(obj)
+            if pid is not None and save_persistent_id:
+                return self.save_pers(pid)
         known = self.memo.get(id(obj))
         if known is not None:
             self.write(self.get(known[0]))
             return None
 
-        cls = type(obj)
-        override = getattr(self, "reducer_override", None)
-        value = NotImplemented if override is None else override(obj)
-        if value is NotImplemented:
-            writer = self.dispatch.get(cls)
-            if writer is not None:
-                return writer(self, obj)
-            override, value = self._reduce(obj, cls)
-            if value is None:
-                return self.save_global(obj)
+        if not unhooked:
+            override = getattr(self, "reducer_override", None)
+            value = NotImplemented if override is None else override(obj)
+            if value is not NotImplemented:
+                return self._save_value(obj, override, value)
+        writer = self.dispatch.get(type(obj))
+        if writer is not None:
+            return writer(self, obj)
+        return self._save_value(obj, *self._reduce(obj, type(obj)))
 
+    def _save_value(self, obj, reduce, value):
+        """Write OBJ as the VALUE that REDUCE returned for it tells."""
+        if value is None and reduce is None:
+            return self.save_global(obj)
         if isinstance(value, str):
             return self.save_global(obj, value)
         if not isinstance(value, tuple):
-            raise PicklingError("%s must return string or tuple" % (override,))
+            raise PicklingError("%s must return string or tuple" % (reduce,))
         if not 2 <= len(value) <= 6:
-            raise PicklingError("tuple returned by %s must contain two through six elements" % (override,))
+            raise PicklingError("tuple returned by %s must contain two through six elements" % (reduce,))
         return self.save_reduce(*value, obj=obj)
 
     def _reduce(self, obj, cls):
@@ -145,7 +163,7 @@ class _Pickler(_stdlib._Pickler):
     def save_reduce(self, func, args, state=None, listitems=None, dictitems=None,
                     state_setter=None, obj=None):
         if state is None or state_setter is None:
-            return super().save_reduce(func, args, state, listitems, dictitems, obj=obj)
+            return _stdlib._Pickler.save_reduce(self, func, args, state, listitems, dictitems, obj=obj)
         super().save_reduce(func, args, None, listitems, dictitems, obj=obj)
         # The reader calls state_setter(obj, state), and drops what it returns.
         self.save(state_setter)
