@@ -99,14 +99,18 @@ def give_own_setstate(instance):
 CHANGES = [add_setstate, add_property, add_setattr, add_getattribute]
 
 
-@pytest.fixture(autouse=True)
-def restore():
-    del EVENTS[:]
-    yield
+def restore_classes():
     for name in '__setstate__', 'x', '__setattr__', '__getattribute__', '__set__':
         for cls in Changing, Slots, Watched:
             if name in cls.__dict__:
                 delattr(cls, name)
+
+
+@pytest.fixture(autouse=True)
+def restore():
+    del EVENTS[:]
+    yield
+    restore_classes()
 
 
 def instance(cls, **attributes):

@@ -297,6 +297,56 @@ def test_a_file_that_brings_back(engine):
         assert back[5] is back[0]
 
 
+def texts(count, name):
+    return tuple('%s %s %d' % (name, 'x' * 30000, number) for number in range(count))
+
+
+TAKEN = {
+    'tuples': (lambda n: texts(3, n) + ([n, 2.5], [[n]]) + texts(3, n) + ([[n]],), None),
+    'tuples in dicts': (lambda n: {'k': texts(3, n) + ([n, 2.5], [[n]]) + texts(3, n) + ([[n]],), n: [n]},
+                        lambda item: item.update(dict.fromkeys(item))),
+    'tuples in lists': (lambda n: [texts(3, n) + ([n, 2.5], [[n]]) + texts(3, n)], lambda item: item.__setitem__(0, None)),
+    'tuples more than once': (lambda n: (lambda tuple: (tuple, tuple, [tuple]))(texts(3, n) + ([n, 2.5],) + texts(3, n)), None),
+    'frozensets': (lambda n: frozenset([texts(3, n) + ((n, 2.5),) + texts(3, n) + (((n,),),)]), None),
+    'lists': (lambda n: [[list(texts(3, n)) + [[n, 2.5]] + list(texts(3, n))]], None),
+    'large': (lambda n: ([n], 'x' * 70000 + n, [n], b'x' * 70000, [n], '\u20ac' * 70000, [[n]]), None),
+}
+
+
+@pytest.mark.parametrize('name', sorted(TAKEN))
+@pytest.mark.parametrize('at', range(1, 8))
+def test_a_file_that_takes_away(engine, name, at):
+    """What is being written is then held by the pickler alone, and ends when it is written."""
+    make, change = TAKEN[name]
+
+    def run(impl, proto):
+        root = [make(str(number)) for number in range(8)] + [[[str(number)]] * 3 + list(texts(9, number)) for number in range(4)]
+
+        class File:
+            data, calls = b'', 0
+
+            def write(self, chunk):
+                self.data += bytes(chunk)
+                self.calls += 1
+                for number in range(8 if self.calls == at else 0):
+                    if change is None or root[number] is None:
+                        root[number] = None
+                    else:
+                        change(root[number])
+                self.rest = [[1] for _ in range(2000)] + [('a', self.calls) for _ in range(2000)]
+
+        file = File()
+        impl.dump(root, file, proto)
+        assert file.calls > at
+        return file.data
+
+    for proto in (2, 4, 5):
+        data = run(engine, proto)
+        assert len(engine.loads(data)) == 12
+        if COMPARABLE and proto >= 4:   # below, the stdlib writes once
+            assert data == run(STDLIB, proto)
+
+
 def test_a_finalizer_that_brings_back(engine):
     """A temporary dies while the graph is written, and its finalizer reaches into the graph."""
     def build():

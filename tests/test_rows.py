@@ -2,9 +2,12 @@
 
 Every case is read by the interpreter's own reader too; what it makes is what is expected.
 """
+import codecs
 import gc
 import io
+import os
 import pickle
+import subprocess
 import sys
 
 import pytest
@@ -106,6 +109,18 @@ def test_frames_and_files_that_run_code(impl):
     assert [(obj.a, obj.b) for obj in loaded] == [(obj.a, obj.b) for obj in objects]
 
 
+@pytest.mark.parametrize('asked', [1, 6000])
+def test_code_that_runs_when_the_bytes_of_the_rows_are_gone(impl, asked):
+    """In a frame of a file without instances."""
+    objects = [instance(Plain, a=number, b='text %d' % number) for number in range(6000)]
+    between = [list(range(50000)), b'x' * 70000, '\u20ac' * 70000, bytearray(300000)]
+    for size in range(len(between) + 1):
+        data = pickle.dumps([objects, between[:size], Drops(), [obj.__dict__ for obj in objects[:asked]], Drops(), 'end'], 4)
+        for loads in all_ways(impl):
+            loaded, ints, _, dicts, _, end = loads(data)
+            assert dicts == [obj.__dict__ for obj in objects[:asked]] and ints == between[:size] and end == 'end'
+
+
 @pytest.mark.parametrize('cls', [Plain, Slots, SlotsAndDict])
 @pytest.mark.parametrize('shape', range(6))
 def test_many_shapes(impl, cls, shape):
@@ -122,6 +137,9 @@ def test_many_shapes(impl, cls, shape):
 def test_wide_ones(impl, count):
     objects = [instance(Wide, **{'name%d' % name: number for name in range(count)}) for number in range(50)]
     compare(impl, pickle.dumps(objects, 4), states)
+    # Names that a row has no room for have one number all the same.
+    data = pickle.dumps([objects, ['tail', 'tail'], [obj.__dict__ for obj in objects]], 4)
+    compare(impl, data, lambda value: (states(value[0]), value[1:]))
 
 
 def test_something_else_in_the_middle(impl):
@@ -265,6 +283,68 @@ def test_by_hand(impl, data):
     compare(impl, data, look)
     # With more bytes behind it: a few are not worth the trouble.
     compare(impl, data + b'?' * 300, look)
+
+
+def values(value):
+    if isinstance(value, (tuple, list)):
+        return [values(item) for item in value]
+    if isinstance(value, (Plain, Slots)):
+        return [type(value).__name__, sorted(getattr(value, '__dict__', {}).items()), getattr(value, 'a', None),
+                getattr(value, 'b', None)]
+    return 'UnpicklingError' if value is KeyError else repr(value)
+
+
+@pytest.mark.parametrize('start, none, end', [(CLASS, b'', b'ub'), (SLOTS, b'N', b'u\x86\x94b')], ids=['dict', 'slots'])
+@pytest.mark.parametrize('taken', list(range(3, 16)) + [40, 3000])
+def test_numbers_that_are_taken_before_their_turn(impl, start, none, end, taken):
+    """Whoever gets such a number takes the place of what had it, which the row may have used already."""
+    put = b'\x8c\x01zr' + bytes(bytearray([taken & 255, taken >> 8])) + b'\0\x000'
+    row = b'h\x02)\x81\x94' + none + b'}\x94(\x8c\x01a\x94\x8c\x02v1\x94\x8c\x01b\x94\x8c\x02v2\x94' + end
+    named = b'h\x02)\x81\x94' + none + b'}\x94(h' + bytes(bytearray([taken & 255])) + b'\x8c\x02v1\x94\x8c\x01b\x94\x8c\x02v2\x94' + end
+    cases = [start + put + named + named + b'\x86.']
+    for number in range(3, 18):
+        get = b'h' + bytes(bytearray([number])) + b'\x87.'
+        cases += [start + put + row + row + get, start + row + put + row + row + b'0' + get]
+    for data in cases:
+        compare(impl, data, values)
+        compare(impl, data + b'?' * 300, values)
+
+
+def test_a_handler_of_errors_that_changes_the_class(impl):
+    """The second row knows its names from the first."""
+    former = codecs.lookup_error('surrogatepass')
+
+    def handler(error):
+        Slots.__setattr__ = lambda self, name, value: test_build.EVENTS.append((name, value))
+        return former(error)
+    row = b'h\x02)\x81\x94N}\x94(\x8c\x01a\x94K\x01\x8c\x01b\x94\x8c\x03%s\x94u\x86\x94b'
+    data = SLOTS + row % b'abc' + row % b'\xed\xa0\x80' + b'\x86.' + b'?' * 3000
+    codecs.register_error('surrogatepass', handler)
+    try:
+        compare(impl, data, values, test_build.restore_classes)
+    finally:
+        codecs.register_error('surrogatepass', former)
+
+
+@pytest.mark.skipif(sys.platform == 'win32' or 'PICKLE5_SANITIZED' in os.environ, reason='a C stack of less room, or larger frames')
+def test_loads_within_loads(engine):
+    """As deep as Python code goes, on the C stack that there is."""
+    program = '''if 1:
+        import sys
+        sys.path[:] = %r
+        from pickle5 import _pickle
+        class Deep:
+            def __reduce__(self):
+                return deep, ()
+        def deep():
+            return _pickle.loads(data)
+        data = _pickle.dumps(Deep())
+        try:
+            deep()
+        except RecursionError:
+            print('fine')
+        ''' % (sys.path,)
+    assert subprocess.check_output([sys.executable, '-c', program], timeout=600).split() == [b'fine']
 
 
 def test_the_memo_of_an_unpickler_has_it_all(impl):

@@ -84,9 +84,28 @@ put_slowly(Unpickler *u, Py_ssize_t number, PyObject *object)
         u->memo.count++;
         return 0;
     }
-    if (number < u->memo.count || unpickler_memo_get(&u->memo, number) != NULL)
+    if (number > u->memo.count)
+        u->rows.wanted = 0;     /* rows take the next numbers, which must be free */
+    if (number < u->memo.count || unpickler_memo_get(&u->memo, number) != NULL) {
         free_collector(u);      /* what is replaced may end */
+        if (u->rows.count > 0) {
+            PyErr_NoMemory();   /* they could not be settled, and it may be one of their instances */
+            return -1;
+        }
+    }
     return unpickler_memo_put(&u->memo, number, object);
+}
+
+ROOM PyObject *NOINLINE
+get_slowly(Unpickler *u, Py_ssize_t number)
+{
+    PyObject *value = unpickler_memo_get(&u->memo, number);
+
+    if (value == NULL && u->rows.count > 0)
+        value = find_row_state(u, number);
+    if (value == NULL && !PyErr_Occurred())
+        load_fail(u, u->st->UnpicklingError, "Memo value not found at index %zd", number);
+    return value;
 }
 
 /* EMPTY_DICT: where it would only carry a state from SETITEMS to BUILD it need not be made. */
@@ -206,6 +225,8 @@ refill:
     let_others_run(u);
     if (reader_next(&u->in) < 0)
         goto failed;
+    if (u->rows.count > 0)
+        rows_end_here(u);
     RELOAD();
     if (u->in.end - p > WORTH_HOLDING)
         u->gc_wanted = 1;
@@ -320,6 +341,7 @@ next:
         if (UNLIKELY((size_t)n >= (size_t)u->memo.open || n < u->memo.count || u->memo.slots[n] != NULL))
             goto put_with_care;
         u->memo.slots[n] = Py_NewRef(top[-1]);
+        u->rows.wanted &= n == u->memo.count;
         u->memo.count++;
         DISPATCH();
     put_with_care:
@@ -341,15 +363,10 @@ next:
         n = *p++;
     get:
         if (UNLIKELY((size_t)n >= (size_t)u->memo.limit || u->memo.slots[n] == NULL)) {
-            value = unpickler_memo_get(&u->memo, n);
-            if (value == NULL && u->rows.count > 0)
-                value = find_row_state(u, n);
-            if (value == NULL) {
-                SAVE();
-                if (!PyErr_Occurred())
-                    memo_miss(u, n);
+            SAVE();
+            value = get_slowly(u, n);
+            if (value == NULL)
                 goto failed;
-            }
             PUSH(Py_NewRef(value));
             DISPATCH();
         }
@@ -544,6 +561,8 @@ next:
         ARGUMENT(8);
         p += 8;
         READ_CALL(reader_frame(&u->in, get_u64le(p - 8)));
+        if (u->rows.count > 0)
+            rows_end_here(u);
         DISPATCH();
     OPCODE(STOP):
         NEED(1);

@@ -384,12 +384,6 @@ load_bytearray8(Unpickler *u)
     return value == NULL ? -1 : stack_push(&u->stack, value);
 }
 
-ROOM int COLD
-memo_miss(Unpickler *u, Py_ssize_t index)
-{
-    return load_fail(u, u->st->UnpicklingError, "Memo value not found at index %zd", index);
-}
-
 /* The number on a line, whatever its sign; 0 or -1. */
 static int
 read_index(Unpickler *u, Py_ssize_t *index)
@@ -416,8 +410,8 @@ load_get(Unpickler *u)
 
     if (read_index(u, &index) < 0)
         return -1;
-    value = unpickler_memo_get(&u->memo, index);
-    return value == NULL ? memo_miss(u, index) : stack_push(&u->stack, Py_NewRef(value));
+    value = get_slowly(u, index);
+    return value == NULL ? -1 : stack_push(&u->stack, Py_NewRef(value));
 }
 
 ROOM int
@@ -431,5 +425,5 @@ load_put(Unpickler *u)
         return -1;
     if (index < 0)
         return load_fail(u, PyExc_ValueError, "negative PUT argument");
-    return unpickler_memo_put(&u->memo, index, u->stack.top[-1]);
+    return put_slowly(u, index, u->stack.top[-1]);
 }

@@ -25,11 +25,13 @@
 
    Those references are borrowed at first, where nobody can see the memo (`borrows`: dumps() and dump()).  As long as nothing
    runs but the engine, on data that somebody else holds, no object can go away, so none needs a reference of ours; a dump
-   of nothing but plain data ends without having made one.  Before foreign code runs, each gets its reference (memo_keep);
-   and from the first reduce value or buffer on, which the engine itself lets go, and the first look for signals, each gets
-   it at once (memo_stop_borrowing).  An object that is only borrowed may show a count of 1 again, but it is met a second
-   time only over an edge that foreign code made, and then it has its reference; or when its owner is walked twice, and
-   then it was hashed.  An error ends such a dump, and the memo with it: what was only borrowed is not looked at again.
+   of nothing but plain data ends without having made one.  Before foreign code runs for the first time (a file's write, a
+   look for signals), and before the first reduce value or buffer, which the engine itself lets go, each gets its reference,
+   and from then on at once (memo_stop_borrowing).  Not before each such time anew: what foreign code takes out of the data
+   is held by an open walk alone, and goes with it.  An object that is only borrowed may show a count of 1 again, but it is
+   met a second time only over an edge that foreign code made, and then it has its reference; or when its owner is walked
+   twice, and then it was hashed.  An error ends such a dump, and the memo with it: what was only borrowed is not looked at
+   again.
 
    In debug builds a miss on a log that is not stale scans the log: a hit there is a bug.
 
@@ -73,30 +75,21 @@ memo_clear(Memo *memo)
 }
 
 ROOM void
-memo_keep(Memo *memo)
+memo_stop_borrowing(Memo *memo)
 {
     Py_ssize_t i;
 
-    if (!memo->borrows)
-        return;
-    for (i = memo->kept; i < memo->used; i++)
+    for (i = 0; i < memo->used; i++)
         Py_XINCREF(memo->objects[i]);
-    memo->kept = memo->used;
-}
-
-ROOM void
-memo_stop_borrowing(Memo *memo)
-{
-    memo_keep(memo);
     memo->borrows = 0;
 }
 
 ROOM void
 memo_end(Memo *memo)
 {
-    Py_ssize_t i, kept = memo->borrows ? memo->kept : memo->used;
+    Py_ssize_t i;
 
-    for (i = 0; i < kept; i++)
+    for (i = 0; i < memo->used && !memo->borrows; i++)
         Py_XDECREF(memo->objects[i]);
     if (LIKELY(memo->objects == memo->small && memo->numbers == NULL))
         return;

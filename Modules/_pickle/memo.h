@@ -11,8 +11,7 @@ typedef struct {
     PyObject **objects;       /* position -> object; NULL where the object was never made */
     Py_ssize_t used;          /* positions handed out */
     Py_ssize_t allocated;
-    Py_ssize_t kept;          /* while `borrows`: the objects below this position have a reference of ours */
-    int borrows;              /* those from `kept` on have none yet; else all have one (see memo.c) */
+    int borrows;              /* no object has a reference of ours yet (see memo.c) */
     uint32_t *index;          /* open addressing by address: position + 1, 0 for a free slot */
     size_t mask;              /* slots - 1; 0 while there is no index */
     size_t hashed;            /* slots in use */
@@ -31,9 +30,7 @@ ROOM void memo_clear(Memo *memo);
 /* The same for a memo that is not used again and that nothing can look at. */
 ROOM void memo_end(Memo *memo);
 ROOM int memo_traverse(Memo *memo, visitproc visit, void *arg);
-/* Before foreign code runs: a reference to each object that was only borrowed. */
-ROOM void memo_keep(Memo *memo);
-/* The same, and from now on each object gets its reference at once. */
+/* While it borrows: a reference to each object, and from now on at once. */
 ROOM void memo_stop_borrowing(Memo *memo);
 /* Bytes of memory outside the struct. */
 ROOM size_t memo_sizeof(const Memo *memo);

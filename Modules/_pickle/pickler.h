@@ -57,15 +57,7 @@ enum saved {
 /* Steps of the loop between two looks for signals. */
 #define SIGNAL_INTERVAL (1 << 18)
 
-/* Foreign code will run, and nothing else can let go of what is being written. */
-static ALWAYS_INLINE void
-before_foreign(Pickler *p)
-{
-    if (p->memo.kept != p->memo.used)
-        memo_keep(&p->memo);
-}
-
-/* The plain part of a dump is over: there will be foreign code, and objects that only the pickler holds. */
+/* The plain part of a dump is over: foreign code will run, or there will be objects that only the pickler holds. */
 static ALWAYS_INLINE void
 end_plain(Pickler *p)
 {
@@ -77,7 +69,7 @@ end_plain(Pickler *p)
 static ALWAYS_INLINE void
 ran_foreign(Pickler *p)
 {
-    P5_ASSERT(!p->memo.borrows || p->memo.kept == p->memo.used);
+    P5_ASSERT(!p->memo.borrows || p->memo.used == 0);
     p->memo.foreign++;
 }
 

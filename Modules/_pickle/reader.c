@@ -573,6 +573,14 @@ take_rest(Reader *r, char *dest)
     return left;
 }
 
+/* The `n` bytes after those at hand went elsewhere: places before them are out of reach now. */
+static void
+passed(Reader *r, Py_ssize_t n)
+{
+    r->offset += r->pos - r->base + n;
+    r->base = r->pos;
+}
+
 static void
 took(Reader *r, Py_ssize_t n)
 {
@@ -605,7 +613,8 @@ reader_take(Reader *r, unsigned char *dest, Py_ssize_t n)
     if (left > 0)
         memcpy(dest, r->pos, (size_t)left);
     took(r, left);
-    r->offset += n - left;
+    if (n > left)
+        passed(r, n - left);
     return read_into(r, (char *)dest + left, n - left);
 }
 
@@ -642,7 +651,7 @@ reader_take_bytes(Reader *r, Py_ssize_t n)
             Py_DECREF(bytes);
             return NULL;
         }
-        r->offset += size - have;
+        passed(r, size - have);
         have = size;
         if (have == n)
             return bytes;
@@ -681,7 +690,7 @@ reader_take_bytearray(Reader *r, Py_ssize_t n)
         filled = read_into(r, PyByteArray_AS_STRING(array) + have, size - have);
         if (filled == FILL_LOST)
             return NULL;
-        r->offset += size - have;
+        passed(r, size - have);
         have = size;
         if (filled == FILLED && have == n)
             return array;

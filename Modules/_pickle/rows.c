@@ -32,6 +32,7 @@ rows_clear(Rows *rows)
     PyMem_Free(rows->rows);
     while (rows->shape_count > 0)
         shape_clear(&rows->shapes[--rows->shape_count]);
+    PyMem_Free(rows->shapes);
     rows_init(rows);
 }
 
@@ -128,7 +129,8 @@ find_row_state(Unpickler *u, Py_ssize_t number)
     return make_row_state(u, row, instance) < 0 ? NULL : unpickler_memo_get(&u->memo, number);
 }
 
-/* A plan of what comes from p on, and for which numbers from `first` on it is asked; `count` is the memo's there. */
+/* A plan of what comes from p on, and for which numbers from `first` on it is asked; `count` is the memo's there.  p is NULL
+   where these bytes are gone: then there is none. */
 static void NOINLINE
 plan_rest(Unpickler *u, const unsigned char *p, Py_ssize_t count)
 {
@@ -137,7 +139,7 @@ plan_rest(Unpickler *u, const unsigned char *p, Py_ssize_t count)
     u->plan.wanted = 0;
     for (i = 0; i < u->memo.count && i < u->memo.limit; i++)
         holes += u->memo.slots[i] == NULL;
-    if (holes + (u->memo.count - i) != u->rows.holes)
+    if (p == NULL || holes + (u->memo.count - i) != u->rows.holes)
         return;
     plan_make(&u->plan, p, u->in.data_end, count, first, u->rows.holes);
     if (u->plan.size > 0)
@@ -182,8 +184,10 @@ settle(Unpickler *u, const unsigned char *p, Py_ssize_t count)
 ROOM void NOINLINE
 settle_rows(Unpickler *u)
 {
+    Py_ssize_t from = u->rows.end - u->in.offset;       /* the file may have given other bytes since */
+
     P5_ASSERT(!PyErr_Occurred());
-    settle(u, u->rows.end, u->rows.end_number);
+    settle(u, from >= 0 && from <= u->in.data_end - u->in.base ? u->in.base + from : NULL, u->rows.end_number);
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------- */
@@ -260,6 +264,13 @@ typedef struct {
     PyObject *keys[SHAPE_NAMES];        /* borrowed: the memo holds them */
 } RowRead;
 
+/* The names so far were those of `guess`. */
+static NOINLINE void
+give_up_guess(RowRead *row, const Shape *guess, int names)
+{
+    memcpy(row->keys, guess->keys, (size_t)names * sizeof *row->keys);
+}
+
 /* Something that is not flat: leave the stack as the opcodes up to here would have. */
 static int NOINLINE
 leave_row(Unpickler *u, RowRead *row)
@@ -267,6 +278,8 @@ leave_row(Unpickler *u, RowRead *row)
     PyObject **first = u->stack.top - row->values, *dict;
     int i;
 
+    if (row->shape != NULL)
+        give_up_guess(row, row->shape, row->count);
     if (!row->planned) {
         dict = PyDict_New();
         if (dict == NULL || unpickler_memo_put(&u->memo, row->number + 1, dict) < 0) {
@@ -315,8 +328,11 @@ finish_row(Unpickler *u, RowRead *row)
         return 0;
     }
     instance = first[-2 - row->paired];
-    shape = row->shape != NULL ? row->shape : find_shape(u, Py_TYPE(instance), row->keys, row->count, row->paired);
-    if (UNLIKELY(shape == NULL)
+    shape = row->shape;
+    if (shape == NULL)
+        shape = find_shape(u, Py_TYPE(instance), row->keys, row->count, row->paired);
+    /* A str that was no UTF-8 may have been given to a handler of errors, which is anybody's code. */
+    if (UNLIKELY(shape == NULL || shape->version != P5_TypeVersion(Py_TYPE(instance)))
             || (!row->planned && note_row(u, row->number, pair == 0 ? 0 : pair - row->number, (int)(shape - u->rows.shapes)) < 0))
         return 0;
     u->rows.last = (int)(shape - u->rows.shapes);
@@ -330,10 +346,8 @@ finish_row(Unpickler *u, RowRead *row)
         return -1;
     u->memo.count += row->paired;
     u->in.pos = p + 1;
-    if (!row->planned) {
-        u->rows.end = p + 1;
-        u->rows.end_number = u->memo.count;
-    }
+    if (!row->planned)
+        rows_end_here(u);
     return 1;
 }
 
@@ -362,13 +376,6 @@ new_name(Unpickler *u, const unsigned char *p, PyObject **name)
 /* What GET finds. */
 #define IN_MEMO(n) (LIKELY((size_t)(n) < (size_t)u->memo.limit) ? u->memo.slots[n] : NULL)
 
-/* The names so far were those of `guess`. */
-static NOINLINE void
-give_up_guess(RowRead *row, const Shape *guess, int names)
-{
-    memcpy(row->keys, guess->keys, (size_t)names * sizeof *row->keys);
-}
-
 /* Names and values up to SETITEMS: names are noted, values pushed.  `guess` has the names that are likely, or is NULL.  1; 0:
    something else comes first, -1: error. */
 static ALWAYS_INLINE int
@@ -396,6 +403,8 @@ read_row(Unpickler *u, RowRead *row, Shape *guess)
             object = IN_MEMO(n);
             p += 5;
         }
+        else if (names == SHAPE_NAMES)
+            goto other;
         else {
             object = NULL;
             p = new_name(u, p, &object);
@@ -515,9 +524,13 @@ done:
 static ALWAYS_INLINE Shape *
 find_guess(Unpickler *u, PyTypeObject *type, int paired)
 {
-    Shape *shape = u->rows.shapes + u->rows.last, *end = u->rows.shapes + u->rows.shape_count;
+    Shape *shape, *end;
 
-    if (UNLIKELY(shape >= end || shape->type != type)) {
+    if (UNLIKELY(u->rows.shape_count == 0))
+        return NULL;
+    shape = u->rows.shapes + u->rows.last;
+    end = u->rows.shapes + u->rows.shape_count;
+    if (UNLIKELY(shape->type != type)) {
         for (shape = u->rows.shapes; shape < end && shape->type != type; shape++)
             ;
     }

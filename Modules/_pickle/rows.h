@@ -6,7 +6,7 @@
 #include "macros.h"
 
 enum {
-    MAX_SHAPES = 16,            /* that one load knows */
+    MAX_SHAPES = 16,            /* that one load knows: a power of four */
     SHAPE_NAMES = 20            /* attributes of one */
 };
 
@@ -42,9 +42,10 @@ typedef struct {
     Py_ssize_t room;
     Py_ssize_t holes;           /* numbers that the memo lacks for them */
     Row *rows;
-    const unsigned char *end;   /* behind the last of them ... */
-    Py_ssize_t end_number;      /* ... and the number that came next */
-    Shape *shapes;              /* room for MAX_SHAPES */
+    Py_ssize_t end;             /* where in the pickle an opcode begins, behind the last of them ... */
+    Py_ssize_t end_number;      /* ... and the number that comes next there */
+    Shape *shapes;
+    int shape_room;
 } Rows;
 
 static ALWAYS_INLINE void
@@ -54,6 +55,7 @@ rows_init(Rows *rows)
     rows->count = rows->room = rows->holes = 0;
     rows->rows = NULL;
     rows->shapes = NULL;
+    rows->shape_room = 0;
 }
 
 #endif

@@ -112,7 +112,7 @@ save_slowly(Pickler *p, PyObject *obj, int unique)
 
     Py_INCREF(obj);
     if (p->out.write != NULL)
-        before_foreign(p);
+        end_plain(p);
     wrote = writer_boundary(&p->out);
     if (wrote < 0)
         goto done;

@@ -362,7 +362,8 @@ save_sized_str(Pickler *p, PyObject *obj, Py_ssize_t size)
     if (header_size < 0)
         return -1;
     if (size >= LARGE_OBJECT) {
-        before_foreign(p);
+        if (w->write != NULL)
+            end_plain(p);
         if (writer_put_large_text(w, header, (size_t)header_size, obj, (size_t)size) < 0)
             return -1;
         if (w->write != NULL)
@@ -463,7 +464,8 @@ save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size)
     else
         return fail(PyExc_OverflowError, "serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher");
     if (UNLIKELY(size >= LARGE_OBJECT)) {
-        before_foreign(p);
+        if (w->write != NULL)
+            end_plain(p);
         if (writer_put_large(w, header, (size_t)header_size, data, (size_t)size, obj) < 0)
             return -1;
         if (w->write != NULL)

@@ -127,15 +127,33 @@ fits(Unpickler *u, Shape *shape)
     return shape->version != 0;
 }
 
-/* A new one; NULL where there can be none.  No exception is set. */
+/* They are not on the C stack, for loads may be nested as deep as Python code.  0, or -1 without an exception. */
+static int
+make_shape_room(Rows *rows)
+{
+    int room = rows->shape_room == 0 ? 1 : rows->shape_room * 4;
+    Shape *grown;
+
+    if (rows->shape_count == MAX_SHAPES)
+        return -1;
+    grown = PyMem_Realloc(rows->shapes, (size_t)room * sizeof *grown);
+    if (grown == NULL)
+        return -1;
+    rows->shapes = grown;
+    rows->shape_room = room;
+    return 0;
+}
+
+/* A new one; NULL where there can be none.  No exception is set.  The pointers to older ones are void after this. */
 static NOINLINE Shape *
 add_shape(Unpickler *u, PyTypeObject *type, PyObject **keys, int count, int paired)
 {
-    Shape *shape = &u->rows.shapes[u->rows.shape_count];
+    Shape *shape;
     int i;
 
-    if (u->rows.shape_count == MAX_SHAPES)
+    if (u->rows.shape_count == u->rows.shape_room && make_shape_room(&u->rows) < 0)
         return NULL;
+    shape = &u->rows.shapes[u->rows.shape_count];
     shape->type = type;
     shape->count = count;
     shape->paired = paired;
@@ -161,10 +179,11 @@ add_shape(Unpickler *u, PyTypeObject *type, PyObject **keys, int count, int pair
 ROOM Shape *
 find_shape(Unpickler *u, PyTypeObject *type, PyObject **keys, int count, int paired)
 {
-    Shape *shape = u->rows.shapes, *end = shape + u->rows.shape_count;
-    int i;
+    Shape *shape;
+    int i, number;
 
-    for (; shape < end; shape++) {
+    for (number = 0; number < u->rows.shape_count; number++) {
+        shape = &u->rows.shapes[number];
         if (shape->type != type || shape->count != count || shape->paired != paired
                 || shape->version != P5_TypeVersion(type))
             continue;

@@ -89,10 +89,8 @@ load_one(Unpickler *u)
 static PyObject *
 load_once(Unpickler *u)
 {
-    Shape shapes[MAX_SHAPES];
     PyObject *value;
 
-    u->rows.shapes = shapes;
     u->rows.wanted = 1;
     value = load_one(u);
     rows_clear(&u->rows);

@@ -90,7 +90,6 @@ ROOM int load_counted_bytes(Unpickler *u, int width);
 ROOM int load_bytearray8(Unpickler *u);
 ROOM int load_get(Unpickler *u);
 ROOM int load_put(Unpickler *u);
-ROOM int memo_miss(Unpickler *u, Py_ssize_t index);
 
 /* load_containers.c */
 ROOM int load_tuple(Unpickler *u);
@@ -155,6 +154,13 @@ ROOM PyObject *find_row_state(Unpickler *u, Py_ssize_t number);
 /* Foreign code is about to run that can reach objects of this load. */
 ROOM void settle_rows(Unpickler *u);
 ROOM void rows_clear(Rows *rows);
+/* An opcode begins at pos, and no row has come since: settle_rows may look ahead from here. */
+static ALWAYS_INLINE void
+rows_end_here(Unpickler *u)
+{
+    u->rows.end = u->in.offset + (u->in.pos - u->in.base);
+    u->rows.end_number = u->memo.count;
+}
 
 /* find_class.c */
 ROOM int load_global(Unpickler *u);
@@ -169,6 +175,8 @@ ROOM PyObject *find_global(Unpickler *u, PyObject *module_name, PyObject *name);
 ROOM PyObject *run_machine(Unpickler *u);
 /* Put an object into the memo where that takes more than a store: there is a plan, or no free slot. */
 ROOM int put_slowly(Unpickler *u, Py_ssize_t number, PyObject *object);
+/* What GET finds, borrowed; NULL with an exception where there is nothing. */
+ROOM PyObject *get_slowly(Unpickler *u, Py_ssize_t number);
 
 /* unpickler.c */
 ROOM PyObject *pickle_load(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames);
