@@ -112,7 +112,7 @@ class Builder(object):
         if kind < 22:
             self.stack.append(self.atom(kind))
         elif kind < 50:
-            self.stack.append(self.container(kind))
+            self.stack.append(self.container(kind, op))
         elif kind < 56:
             if self.stack:
                 self.stack.append(self.any())
@@ -165,7 +165,18 @@ class Builder(object):
             size = LONG[size % 4]
         return letter * size + u'%d' % self.in_.byte()
 
-    def container(self, kind):
+    def row(self):
+        """Instances that have the same attributes."""
+        byte = self.in_.byte
+        names, count, slots, item = byte() % 8, byte() % 32, byte(), self.pop()
+        self.made += count
+        made = [zoo.Slots(number, item if number == slots else 2) if slots & 1 else
+                zoo.Plain(**{name: item if number == slots else number for name in KEYS[names:2 * names]}) for number in range(count)]
+        if slots & 2 and not slots & 1:
+            made += [obj.__dict__ for obj in made]
+        return made
+
+    def container(self, kind, op):
         byte = self.in_.byte
         if kind in (22, 23):
             return self.some()
@@ -177,6 +188,8 @@ class Builder(object):
             return {self.hashable() for _ in range(min(byte() % 8, len(self.stack)))}
         if kind == 29:
             return frozenset([self.hashable() for _ in range(min(byte() % 8, len(self.stack)))])
+        if kind == 31 and op >= 128:
+            return self.row()
         if kind in (30, 31):
             return zoo.Plain(**{KEYS[byte() % 40]: self.pop() for _ in range(byte() % 5)})
         if kind == 32:

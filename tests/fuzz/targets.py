@@ -11,6 +11,7 @@ do with them is dangerous, or takes more than a moment.
 import builtins
 import collections
 import copyreg
+import datetime
 import io
 import os
 import pickle
@@ -51,6 +52,8 @@ ALLOWED['collections', 'deque'] = collections.deque
 ALLOWED['collections', 'defaultdict'] = collections.defaultdict
 ALLOWED['copy_reg', '_reconstructor'] = ALLOWED['copyreg', '_reconstructor'] = copyreg._reconstructor
 ALLOWED['copyreg', '__newobj__'] = copyreg.__newobj__
+for each in ('datetime', 'date', 'time', 'timedelta', 'timezone'):
+    ALLOWED['datetime', each] = getattr(datetime, each)
 RESTRICTED = []
 
 
@@ -191,11 +194,14 @@ class HookedStdlib(pickle.Pickler):
 
 def write_with(module, hooked, obj, protocol, way):
     keywords = {}
+    out = io.BytesIO()
     if protocol >= 5 and way & 8:
         keywords['buffer_callback'] = [].append
     if way & 3 == 0 and protocol >= 2:
+        if way & 16:
+            module.dump(obj, out, protocol, **keywords)
+            return out.getvalue()
         return module.dumps(obj, protocol, **keywords)
-    out = io.BytesIO()
     pickler = (module.Pickler if way & 3 < 2 else hooked)(out, protocol, **keywords)
     if module is engine:
         pickler.max_open_reduces = 2000     # below protocol 2 much that holds itself never ends
@@ -290,6 +296,12 @@ def puts_far(stream):
     return FAR_PUT.search(stream) is not None or not STRICT and b'\x95' in stream and (b'r' in stream or b'p' in stream)
 
 
+def read_with(module, restricted, function, stream, make, options):
+    if function == 0:
+        return restricted(make(stream), **options).load()
+    return module.loads(stream, **options) if function == 1 else module.load(make(stream), **options)
+
+
 def differential(data):
     if not data or explodes(data) or not is_tame(data[1:]):
         return
@@ -299,11 +311,17 @@ def differential(data):
     options = OPTIONS[(way >> 4) % len(OPTIONS)]
     make = [io.BytesIO, lambda data: Reads(data, 0), lambda data: Fills(data, 0), lambda data: Peeks(data, 0)][way % 4]
     keywords = {'buffers': buffers()} if pickle.HIGHEST_PROTOCOL >= 5 else {}
-    ours = outcome(lambda: Restricted(make(stream), buffers=buffers(), **options).load())
+    function = way >> 2 & 3 if AUDITED else 0   # the functions do what an Unpickler, whose memo can be seen, does not
+    if function:
+        RESTRICTED.append(1)
     try:
-        theirs = RestrictedStdlib(make(stream), **dict(options, **keywords)).load()
-    except Exception as error:      # whatever it is: older ones believe a length, and run out of memory
-        theirs = type(error)
+        ours = outcome(read_with, engine, Restricted, function, stream, make, dict(options, buffers=buffers()))
+        try:
+            theirs = read_with(pickle, RestrictedStdlib, function, stream, make, dict(options, **keywords))
+        except Exception as error:      # whatever it is: older ones believe a length, and run out of memory
+            theirs = type(error)
+    finally:
+        del RESTRICTED[:]
     ours_fails, theirs_fails = (isinstance(each, type) and issubclass(each, Exception) for each in (ours, theirs))
     if ours_fails or theirs_fails:
         if STRICT and ours is not theirs and not mixes_numbers(stream):

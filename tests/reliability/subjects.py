@@ -4,6 +4,7 @@ A subject is a pair of functions: make() gives what is needed (outside the measu
 keeps anything from one run to the next.
 """
 import collections
+import datetime
 import io
 import os
 import pickle
@@ -72,6 +73,32 @@ for proto in range(6):
     subject('dump %d' % proto, lambda proto=proto: (graph_of(proto), proto), lambda it: engine.dump(it[0], io.BytesIO(), it[1]))
     subject('loads %d' % proto, lambda proto=proto: engine.dumps(graph_of(proto), proto), engine.loads)
     subject('load %d' % proto, lambda proto=proto: engine.dumps(graph_of(proto), proto), lambda it: engine.load(io.BytesIO(it)))
+
+
+def rows():
+    """Instances with the same attributes, one after the other; their dicts, before and after foreign code."""
+    plain = [Link(a=number, b='text %d' % number, c=number * .5) for number in range(24)]
+    slots = [zoo.Slots(number, 'text %d' % number) for number in range(12)]
+    both = [zoo.SlotsAndDict(number, b=2) for number in range(4)]
+    wide = [Link(**dict(('name %d' % name, name) for name in range(count))) for count in (19, 20, 20, 21, 21, 20)]
+    kinds = [zoo.Plain(x=1), zoo.Empty(), zoo.Other(x=2), Link(x=u'\xe9'), Link(x=u'\ud800'), Link(x=[1], y=2), Link(y=2, x=b'x')]
+    return [plain, slots, both, wide, kinds, [obj.__dict__ for obj in plain[::3]], zoo.Reducible(), plain[5].__dict__,
+            wide[3].__dict__, kinds]
+
+
+def times():
+    return [[datetime.datetime(2000 + year, 1, 2, 3, 4, 5), datetime.date(2000 + year, 1, 2), datetime.time(1, 2, year),
+             datetime.timedelta(year, 2, 3), datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)] for year in range(3)]
+
+
+for make in rows, times:
+    for proto in range(2, 6):
+        subject('dumps %d of %s' % (proto, make.__name__), make, lambda it, proto=proto: engine.dumps(it, proto))
+        subject('loads %d of %s' % (proto, make.__name__), lambda make=make, proto=proto: engine.dumps(make(), proto), engine.loads)
+        subject('load %d of %s' % (proto, make.__name__), lambda make=make, proto=proto: engine.dumps(make(), proto),
+                lambda it: engine.load(File(it)))
+subject('dump in several writes', lambda: [[['x' * 30000 + str(number), (number, [number])] for number in range(9)], 'y' * 70000, (1, 2)],
+        lambda it: engine.dump(it, io.BytesIO(), 4))
 
 
 class HookedPickler(engine.Pickler):
@@ -176,3 +203,5 @@ for number, data in enumerate([b'', b'.', b'(', b'N', b'NNt.', b'g5\n.', b'czoo\
                                b'czoo\nEmpty\n)\x81K\1b.', b'(' * 50 + b']' * 50 + b'!']):
     failing('load %d' % number, lambda data=data: data, engine.loads, Exception)
     failing('load from a file %d' % number, lambda data=data: data, lambda it: engine.load(File(it)), Exception)
+for end in range(200, 420, 7):
+    failing('rows that end after %d' % end, lambda end=end: engine.dumps(rows(), 3)[:end], engine.loads, Exception)
