@@ -343,7 +343,8 @@ def test_a_file_that_takes_away(engine, name, at):
     for proto in (2, 4, 5):
         data = run(engine, proto)
         assert len(engine.loads(data)) == 12
-        if COMPARABLE and proto >= 4:   # below, the stdlib writes once
+        # Below protocol 4 the stdlib writes once; and up to 3.9 its own engine does not survive this.
+        if sys.version_info >= (3, 10) and proto >= 4:
             assert data == run(STDLIB, proto)
 
 
