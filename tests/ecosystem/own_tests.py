@@ -12,6 +12,8 @@ import tarfile
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
+import started
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 INSTALL = sys.version_info >= (3, 8)
 SECONDS = 900
@@ -46,11 +48,14 @@ TESTS = [
 
 def source_of(python, library, version, folder):
     """The unpacked source distribution of a release."""
-    done = subprocess.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", folder,
-                           "%s==%s" % (library, version)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    constraint = os.path.join(folder, "constraint.txt")
+    with open(constraint, "w") as file:
+        file.write("flit_core<4\n")     # later ones do not take what cloudpickle's pyproject.toml says
+    _, output = started.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", library, "-d", folder,
+                             "%s==%s" % (library, version)], SECONDS, env=dict(os.environ, PIP_BUILD_CONSTRAINT=constraint))
     found = glob.glob(os.path.join(folder, library + "-*.tar.gz"))
     if not found:
-        raise ImportError("no source distribution to be had: %s" % done.stdout.decode().strip().split("\n")[-1][:120])
+        raise ImportError("no source distribution to be had: %s" % output.strip().split("\n")[-1][:120])
     with tarfile.open(found[0]) as archive:
         archive.extractall(folder)
     return found[0][:-len(".tar.gz")]
@@ -61,21 +66,18 @@ def run_pytest(python, where, files, match, without=False):
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.xml")
         command = [python] + (["-m", "pickle5", "--install"] if INSTALL and not without else []) + [
-            "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report, "-o", "addopts=", "--rootdir", where]
+            "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report, "-o", "addopts=", "--rootdir", where,
+            "--continue-on-collection-errors"]
         command += ["-p", "without_pickle5"] if without else []
         command += (["-k", match] if match else []) + files
-        # cloudpickle's tests want this package of theirs to be importable
-        path = [HERE, os.path.join(where, "tests", "cloudpickle_testpkg")]
+        # cloudpickle's and dill's tests want these of theirs to be importable
+        path = [HERE, os.path.join(where, "tests", "cloudpickle_testpkg"), os.path.join(where, "dill", "tests")]
         env = dict(os.environ, PYTHONPATH=os.pathsep.join(path), PYTHONDONTWRITEBYTECODE="1")
-        process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            output = process.communicate(timeout=SECONDS)[0].decode("utf-8", "replace")
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        status, output = started.run(command, SECONDS, cwd=folder, env=env)
+        if status is None:
             raise RuntimeError("stopped after %d seconds" % SECONDS)
         if not os.path.exists(report):
-            raise RuntimeError("exit status %d" % process.returncode + output[-2000:])
+            raise RuntimeError("exit status %d" % status + output[-2000:])
         found = collections.OrderedDict()
         for case in ElementTree.parse(report).iter("testcase"):
             kinds = {child.tag for child in case}
