@@ -1,7 +1,8 @@
 """The matrix of producers and consumers, with real releases: `make ecosystem`, or `python tests/ecosystem`.
 
 An environment for this interpreter is made in build/ecosystem (or in --folder), the releases of releases.py are installed
-there, and pickle5 as a wheel of this checkout.  Then each consumer runs with every producer (pairs.py), the libraries' own pickle tests run (own_tests.py), and this interpreter's part of docs/ecosystem.md is written.
+there, and pickle5 as a wheel of this checkout.  Then each consumer runs with every producer (pairs.py), the libraries' own
+pickle tests run (own_tests.py), and this interpreter's part of docs/ecosystem.md is written.
 The exit status is 1 if a pair fails that KNOWN does not explain.
 """
 import argparse
@@ -31,6 +32,7 @@ KNOWN = [
     ("dill", "NumPy memmap", "dill pickles the mapping behind it, which has no pickle"),
     ("ipyparallel", "NumPy Fortran order", "ipyparallel sends arrays in a way of its own, and forgets their order"),
     ("ipyparallel", "NumPy datetime64", "ipyparallel sends arrays in a way of its own, as buffers, and these are none"),
+    ("Ray", "ctypes array", "Ray reads the strides of every buffer, and dies where there are none (with the stdlib's pickle as well)"),
 ]
 
 
@@ -186,8 +188,8 @@ def main():
     print(about)
     wrong = []
     if "pairs" in options.parts:
-        names = [name for name in names if not options.only or any(part in name for part in options.only)]
-        for name, found, output in run_consumers(python, names, options.seconds):
+        some = [name for name in names if not options.only or any(part in name for part in options.only)]
+        for name, found, output in run_consumers(python, some, options.seconds):
             lines, words = judge(name, found)
             wrong += lines
             print("%-40s %s" % (name, words), flush=True)
@@ -200,6 +202,8 @@ def main():
         again = {row[0].split()[0] for row in rows}
         results["own tests"] = [row for row in results.get("own tests", []) if row[0].split()[0] not in again] + rows
         wrong += lines
+    results["consumers"] = collections.OrderedDict(
+        (name, results["consumers"][name]) for name in names if name in results["consumers"])
     print("\n".join(wrong) or "all that can work works")
     with open(kept, "w") as file:
         json.dump(results, file)
