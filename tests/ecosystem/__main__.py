@@ -4,6 +4,9 @@ An environment for this interpreter is made in build/ecosystem (or in --folder),
 there, and pickle5 as a wheel of this checkout.  Then each consumer runs with every producer (pairs.py), the libraries' own
 pickle tests run (own_tests.py), and this interpreter's part of docs/ecosystem.md is written.
 The exit status is 1 if a pair fails that KNOWN does not explain.
+
+What is not installed here: a PyPy, which PICKLE5_PYPY names, and xtensor's headers, which the C++ compiler must find (Debian:
+libxtensor-dev; or CPLUS_INCLUDE_PATH).  Whatever is not there is left out, and the page says so.
 """
 import argparse
 import collections
@@ -157,7 +160,7 @@ def judge(name, found):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n")[2])
     parser.add_argument("--folder", default=os.path.join(ROOT, "build", "ecosystem"), help="where environments go")
     parser.add_argument("--big", action="store_true", help="also PyTorch, TensorFlow and Ray")
     parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help="only consumers with this in their names")
