@@ -443,7 +443,7 @@ def pypy():
                                    env=dict(os.environ, PYTHONPATH=""))
         out, err = process.communicate(data)
         if process.returncode:
-            raise ImportError(err.decode().strip().splitlines()[-1])
+            raise ImportError("on that PyPy: " + err.decode().strip().splitlines()[-1].split(": ", 1)[-1])
         return Sent(pickle5.loads(out), len(data), 0)
     yield send
 
