@@ -9,11 +9,13 @@ import collections
 import contextlib
 import os
 import pickle
+import shutil
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pickle5
 import things
@@ -331,33 +333,38 @@ def ipyparallel_cluster():
 
 @consumer("mpi4py, two ranks", ["mpi4py"], far=True)
 def mpi():
-    """This process talks to one that talks, by MPI, to the other rank."""
+    """This process talks, by a socket, to a rank that talks, by MPI, to the other rank."""
+    from multiprocessing.connection import Listener
     runner = os.path.join(os.path.dirname(sys.executable), "mpiexec")
-    if not os.path.exists(runner):
+    runner = runner if os.path.exists(runner) else shutil.which("mpiexec")
+    if not runner:
         raise ImportError("no mpiexec here")
-    folder = tempfile.TemporaryDirectory()
-    source, target = os.path.join(folder.name, "in"), os.path.join(folder.name, "out")
-    process = subprocess.Popen([runner, "-n", "2", sys.executable, os.path.join(os.path.dirname(__file__), "mpi_ranks.py"),
-                                source, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with tempfile.TemporaryDirectory() as folder, Listener(os.path.join(folder, "socket")) as listener:
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mpi_ranks.py")
+        process = subprocess.Popen([runner, "-n", "2", sys.executable, "-m", "mpi4py", script, listener.address],
+                                   stdin=subprocess.DEVNULL)
+        # a launcher that ends before its ranks have called would be waited for in vain
+        threading.Thread(target=hang_up, args=(process, listener.address), daemon=True).start()
+        with listener.accept() as rank:
+            assert rank.recv(), "a rank does not work on the engine"
 
-    def send(obj):
-        with open(source, "wb") as file:
-            pickle5.dump(obj, file, protocol=5)
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-        if process.stdout.readline().strip() != b"done":
-            raise RuntimeError("the two ranks have ended")
-        with open(target, "rb") as file:
-            answer = pickle5.load(file)
-        if isinstance(answer, Exception):
-            raise answer
-        return Sent(answer)
-    try:
-        yield send
-    finally:
-        process.stdin.close()
+            def send(obj):
+                rank.send_bytes(pickle5.dumps(obj, protocol=5))
+                answer = pickle5.loads(rank.recv_bytes())
+                if isinstance(answer, Exception):
+                    raise answer
+                return Sent(answer)
+            yield send
         process.wait(60)
-        folder.cleanup()
+
+
+def hang_up(process, address):
+    from multiprocessing.connection import Client
+    process.wait()
+    try:
+        Client(address).close()
+    except OSError:
+        pass    # it is no longer listened to: the ranks had called
 
 
 @consumer("Ray", ["ray"], far=True)
@@ -394,6 +401,8 @@ with open(%r, "rb") as file:
 try:
     answer = pickle5.dumps(pickle5.loads(data), protocol=5)
 except BaseException as error:
+    while error.__cause__ is not None:
+        error = error.__cause__
     answer = pickle5.dumps(ImportError(str(error)))
 with open(%r, "wb") as file:
     file.write(answer)
@@ -434,7 +443,7 @@ def pypy():
                                    env=dict(os.environ, PYTHONPATH=""))
         out, err = process.communicate(data)
         if process.returncode:
-            raise ImportError(err.decode().strip().splitlines()[-1])
+            raise ImportError("on that PyPy: " + err.decode().strip().splitlines()[-1].split(": ", 1)[-1])
         return Sent(pickle5.loads(out), len(data), 0)
     yield send
 

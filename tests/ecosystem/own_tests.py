@@ -6,15 +6,20 @@ What fails is run again without pickle5: only what passes there, and not with it
 import collections
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
+import started
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 INSTALL = sys.version_info >= (3, 8)
 SECONDS = 900
+
+PROGRAMS = "programs"       # as a match: each file is a program, and one test
 
 Tests = collections.namedtuple("Tests", "library source files match")
 TESTS = [
@@ -35,7 +40,7 @@ TESTS = [
     Tests("joblib", "installed", ["joblib/test/test_numpy_pickle.py", "joblib/test/test_hashing.py",
                                   "joblib/test/test_cloudpickle_wrapper.py"], None),
     Tests("numba", "installed", ["numba/tests/test_serialize.py"], None),
-    Tests("dill", "installed", ["dill/tests"], None),
+    Tests("dill", "installed", ["dill/tests/test_*.py"], PROGRAMS),
     Tests("scipy", "installed", ["scipy/sparse/tests/test_base.py"], "pickl"),
     Tests("scikit-learn", "installed", ["sklearn/tests/test_base.py", "sklearn/ensemble/tests/test_forest.py",
                                         "sklearn/tree/tests/test_tree.py"], "pickl"),
@@ -44,13 +49,20 @@ TESTS = [
 ]
 
 
+#: Where a release's source distribution has no tests: the last release whose has them.
+LAST_TESTS = {("cloudpickle", "3.1.2"): "3.1.0"}
+
+
 def source_of(python, library, version, folder):
     """The unpacked source distribution of a release."""
-    done = subprocess.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", folder,
-                           "%s==%s" % (library, version)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    constraint = os.path.join(folder, "constraint.txt")
+    with open(constraint, "w") as file:
+        file.write("flit_core<4\n")     # later ones do not take what cloudpickle's pyproject.toml says
+    _, output = started.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", library, "-d", folder,
+                             "%s==%s" % (library, version)], SECONDS, env=dict(os.environ, PIP_BUILD_CONSTRAINT=constraint))
     found = glob.glob(os.path.join(folder, library + "-*.tar.gz"))
     if not found:
-        raise ImportError("no source distribution to be had: %s" % done.stdout.decode().strip().split("\n")[-1][:120])
+        raise ImportError("no source distribution to be had: %s" % output.strip().split("\n")[-1][:120])
     with tarfile.open(found[0]) as archive:
         archive.extractall(folder)
     return found[0][:-len(".tar.gz")]
@@ -58,24 +70,23 @@ def source_of(python, library, version, folder):
 
 def run_pytest(python, where, files, match, without=False):
     """{test: "passed", "failed" or "skipped"} and the end of the output."""
+    if match == PROGRAMS:
+        return run_programs(python, files, without)
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.xml")
         command = [python] + (["-m", "pickle5", "--install"] if INSTALL and not without else []) + [
-            "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report, "-o", "addopts=", "--rootdir", where]
+            "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report, "-o", "addopts=", "--rootdir", where,
+            "--continue-on-collection-errors"]
         command += ["-p", "without_pickle5"] if without else []
         command += (["-k", match] if match else []) + files
         # cloudpickle's tests want this package of theirs to be importable
         path = [HERE, os.path.join(where, "tests", "cloudpickle_testpkg")]
         env = dict(os.environ, PYTHONPATH=os.pathsep.join(path), PYTHONDONTWRITEBYTECODE="1")
-        process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            output = process.communicate(timeout=SECONDS)[0].decode("utf-8", "replace")
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        status, output = started.run(command, SECONDS, cwd=folder, env=env)
+        if status is None:
             raise RuntimeError("stopped after %d seconds" % SECONDS)
         if not os.path.exists(report):
-            raise RuntimeError("exit status %d" % process.returncode + output[-2000:])
+            raise RuntimeError("exit status %d" % status + output[-2000:])
         found = collections.OrderedDict()
         for case in ElementTree.parse(report).iter("testcase"):
             kinds = {child.tag for child in case}
@@ -84,8 +95,27 @@ def run_pytest(python, where, files, match, without=False):
         return found, output
 
 
+def run_programs(python, files, without=False):
+    """The same, of files that are programs."""
+    found, outputs = collections.OrderedDict(), []
+    start = [python] + (["-m", "pickle5", "--install"] if INSTALL and not without else [])
+    for file in files:
+        with tempfile.TemporaryDirectory() as folder:
+            env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONPATH=HERE)
+            command = [python, os.path.join(HERE, "without_pickle5.py"), file] if without else start + [file]
+            status, output = started.run(command, SECONDS, cwd=folder, env=env)
+        found[os.path.basename(file)] = "passed" if status == 0 else "failed"
+        outputs.append("" if status == 0 else "%s: %s\n%s" % (file, status, output[-2000:]))
+    return found, "\n".join(outputs)
+
+
 def one(python, tests, version, folder, site):
-    where = site if tests.source == "installed" else source_of(python, tests.library, version, folder)
+    source, release = tests.source, LAST_TESTS.get((tests.library, version), version)
+    if source == "source" and release != version:
+        source = "source of " + release
+    where = site if source == "installed" else source_of(python, tests.library, release, folder)
+    if source.startswith("source of "):
+        shutil.rmtree(os.path.join(where, tests.library))   # else it would be what is tested
     files = [file for pattern in tests.files for file in sorted(glob.glob(os.path.join(where, pattern)))]
     if not files:
         raise ImportError("its tests are not there: not " + ("installed with it" if where == site
@@ -98,7 +128,7 @@ def one(python, tests, version, folder, site):
         ours = [name for name in failed if before.get(name) == "passed"]
     count = lambda verdict: sum(each == verdict for each in found.values())  # noqa: E731
     words = "%d of those fail without pickle5 too" % (len(failed) - len(ours)) if failed else ""
-    return ["%s %s" % (tests.library, version), tests.source, count("passed"), count("failed"), count("skipped"), words], ours, output
+    return ["%s %s" % (tests.library, version), source, count("passed"), count("failed"), count("skipped"), words], ours, output
 
 
 def run(python, folder, libraries):
