@@ -372,7 +372,7 @@ save_sized_str(Pickler *p, PyObject *obj, Py_ssize_t size)
     }
     if (writer_reserve(w, (size_t)header_size + (size_t)size) < 0)
         return -1;
-    copy_short(w->next, header, (size_t)header_size);
+    memcpy(w->next, header, (size_t)header_size);
     w->next += header_size;
     w->next = put_text(w->next, obj);
     return 0;
@@ -474,7 +474,7 @@ save_bytes_data(Pickler *p, PyObject *obj, const char *data, Py_ssize_t size)
     }
     if (UNLIKELY(writer_reserve(w, (size_t)header_size + (size_t)size) < 0))
         return -1;
-    copy_short(w->next, header, (size_t)header_size);
+    memcpy(w->next, header, (size_t)header_size);
     memcpy(w->next + header_size, data, (size_t)size);
     w->next += header_size + size;
     return 0;
