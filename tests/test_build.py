@@ -141,10 +141,10 @@ def outcome(loads, data):
     return value, events
 
 
-def compare(impl, data, look=None, clean=None):
+def compare(impl, data, look=None, clean=None, reference=None):
     """All ways of loading agree with the interpreter's reader of the same kind, about what `look` sees."""
     look = look or repr
-    loaders = [pickle.loads if impl.compiled else pickle._loads, impl.loads, lambda data: impl.load(io.BytesIO(data)),
+    loaders = [reference or (pickle.loads if impl.compiled else pickle._loads), impl.loads, lambda data: impl.load(io.BytesIO(data)),
                lambda data: impl.loads(bytearray(data)), lambda data: impl.Unpickler(io.BytesIO(data)).load()]
     found = []
     for loads in loaders:

@@ -308,9 +308,17 @@ def test_numbers_that_are_taken_before_their_turn(impl, start, none, end, taken)
     for number in range(3, 18):
         get = b'h' + bytes(bytearray([number])) + b'\x87.'
         cases += [start + put + row + row + get, start + row + put + row + row + b'0' + get]
+    reference = pickle._loads if taken >= 3 + AHEAD else None
+    if reference and impl is implementations.STDLIB:
+        pytest.skip('its C reader and its Python one differ there')
     for data in cases:
-        compare(impl, data, values)
-        compare(impl, data + b'?' * 300, values)
+        compare(impl, data, values, reference=reference)
+        compare(impl, data + b'?' * 300, values, reference=reference)
+
+
+# From 3.15 on the interpreter's C reader leaves a number further ahead out of the count that MEMOIZE goes by; pickle.py and
+# the engine do not.
+AHEAD = 13 if sys.version_info >= (3, 15) else sys.maxsize // 2
 
 
 def change_some(*objects):
@@ -336,7 +344,7 @@ class Chance:
         self.names = {name: self.put(b'\x8c\x01' + name) for name in (b'a', b'b', b'c')}
         self.items = 6
         if rng.random() < .2:
-            self.data += b'\x8c\x01zq' + self.byte(rng.randrange(self.number, self.number + 40))
+            self.data += b'\x8c\x01zq' + self.byte(rng.randrange(self.number, self.number + min(40, AHEAD)))
             self.items += 1
         for _ in range(rng.randrange(1, 14)):
             rng.choice([self.row] * 12 + [self.call, self.call, self.get, self.get, self.build, self.over, self.pop, self.own])()
