@@ -163,7 +163,7 @@ class _Pickler(_stdlib._Pickler):
     def save_reduce(self, func, args, state=None, listitems=None, dictitems=None,
                     state_setter=None, obj=None):
         if state is None or state_setter is None:
-            return _stdlib._Pickler.save_reduce(self, func, args, state, listitems, dictitems, obj=obj)
+            return super().save_reduce(func, args, state, listitems, dictitems, obj=obj)
         super().save_reduce(func, args, None, listitems, dictitems, obj=obj)
         # The reader calls state_setter(obj, state), and drops what it returns.
         self.save(state_setter)

@@ -169,8 +169,7 @@ find_build_ways(Unpickler *u, PyTypeObject *type, BuildInfo *info)
     return ways;
 }
 
-/* Runs no foreign code. */
-static ALWAYS_INLINE unsigned int
+ROOM unsigned int
 build_ways(Unpickler *u, PyTypeObject *type)
 {
     uintptr_t address = (uintptr_t)type;
@@ -180,12 +179,6 @@ build_ways(Unpickler *u, PyTypeObject *type)
     if (LIKELY(info->type == type && info->version == version && version != 0))
         return info->ways;
     return find_build_ways(u, type, info);
-}
-
-ROOM unsigned int
-find_ways(Unpickler *u, PyTypeObject *type)
-{
-    return build_ways(u, type);
 }
 
 /* Names.  Interning looks each name up in the interpreter's table; a pickle has a few of them again and again, as the same
@@ -366,23 +359,28 @@ fill_from_pairs(Unpickler *u, PyObject *instance, PyObject **first, unsigned int
     return result < 0 ? -1 : 1;
 }
 
+ROOM Py_ssize_t
+find_slot(PyTypeObject *type, PyObject *name)
+{
+    PyObject *member = _PyType_Lookup(type, name);
+    PyMemberDef *def;
+
+    if (member == NULL || !Py_IS_TYPE(member, &PyMemberDescr_Type)
+            || !PyType_IsSubtype(type, ((PyDescrObject *)member)->d_type))
+        return 0;
+    def = ((PyMemberDescrObject *)member)->d_member;
+    return def->type == T_OBJECT_EX && def->flags == 0 ? def->offset : 0;
+}
+
 /* The slot of this name in this instance, if it is an empty one, which the interpreter would fill without running foreign
    code; NULL otherwise. */
 static PyObject **
 find_empty_slot(PyObject *instance, PyObject *name)
 {
-    PyTypeObject *type = Py_TYPE(instance);
-    PyObject *member = _PyType_Lookup(type, name), **slot;
-    PyMemberDef *def;
+    Py_ssize_t offset = find_slot(Py_TYPE(instance), name);
+    PyObject **slot = (PyObject **)((char *)instance + offset);
 
-    if (member == NULL || !Py_IS_TYPE(member, &PyMemberDescr_Type)
-            || !PyType_IsSubtype(type, ((PyDescrObject *)member)->d_type))
-        return NULL;
-    def = ((PyMemberDescrObject *)member)->d_member;
-    if (def->type != T_OBJECT_EX || def->flags != 0)
-        return NULL;
-    slot = (PyObject **)((char *)instance + def->offset);
-    return *slot == NULL ? slot : NULL;
+    return offset > 0 && *slot == NULL ? slot : NULL;
 }
 
 /* The pairs are the second half of a state: they go into slots.  Only where each is an empty one: then nothing is

@@ -466,19 +466,17 @@ read_row(Unpickler *u, RowRead *row, Shape *guess)
             break;
         case OP_BINGET:
             object = IN_MEMO(p[1]);
-            if (object == NULL)
-                goto other;
-            Py_INCREF(object);
             p += 2;
-            break;
+            goto got;
         case OP_LONG_BINGET:
             HAVE(5);
             n = (Py_ssize_t)get_u32le(p + 1);
             object = IN_MEMO(n);
+            p += 5;
+        got:
             if (object == NULL)
                 goto other;
             Py_INCREF(object);
-            p += 5;
             break;
         case OP_SHORT_BINUNICODE:
             n = p[1];

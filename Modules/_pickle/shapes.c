@@ -80,21 +80,14 @@ copy_pattern(const Shape *shape, PyObject *instance, PyObject **values)
 static int
 find_offsets(Shape *shape)
 {
-    PyObject *member;
-    PyMemberDef *def;
     int i, j;
 
     for (i = 0; i < shape->count; i++) {
-        member = _PyType_Lookup(shape->type, shape->names[i]);
-        if (member == NULL || !Py_IS_TYPE(member, &PyMemberDescr_Type)
-                || !PyType_IsSubtype(shape->type, ((PyDescrObject *)member)->d_type))
+        shape->offsets[i] = find_slot(shape->type, shape->names[i]);
+        if (shape->offsets[i] == 0)
             return 0;
-        def = ((PyMemberDescrObject *)member)->d_member;
-        if (def->type != T_OBJECT_EX || def->flags != 0)
-            return 0;
-        shape->offsets[i] = def->offset;
         for (j = 0; j < i; j++) {
-            if (shape->offsets[j] == def->offset)
+            if (shape->offsets[j] == shape->offsets[i])
                 return 0;
         }
     }
@@ -105,7 +98,7 @@ find_offsets(Shape *shape)
 static int
 fits(Unpickler *u, Shape *shape)
 {
-    unsigned int ways = find_ways(u, shape->type);
+    unsigned int ways = build_ways(u, shape->type);
     int i, j;
 
     if (shape->paired) {

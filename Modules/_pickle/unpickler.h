@@ -134,8 +134,10 @@ enum build_ways {
     BUILD_FREE_NAMES = 8        /* nothing in the type would stand in the way of setting an attribute, if its name does
                                    not begin with two underscores */
 };
-ROOM unsigned int find_ways(Unpickler *u, PyTypeObject *type);
+ROOM unsigned int build_ways(Unpickler *u, PyTypeObject *type);
 ROOM int is_dunder(PyObject *name);
+/* Where in its instances a type has the slot of this name; 0 where it is none, or none that anybody may set. */
+ROOM Py_ssize_t find_slot(PyTypeObject *type, PyObject *name);
 
 /* shapes.c */
 ROOM void shape_clear(Shape *shape);
