@@ -1,5 +1,4 @@
 """How Sphinx builds the documentation: `make docs`."""
-import os
 import re
 import socket
 import sys
@@ -40,13 +39,6 @@ def leave_out_unreachable(app):
             app.config.linkcheck_ignore.append("https://" + host)
 
 
-def leave_out_unwritten(app, name, source):
-    """docs/benchmarks.md is there from the first `make bench` on: until then nothing leads to it."""
-    if not os.path.exists(os.path.join(app.srcdir, "benchmarks.md")):
-        source[0] = re.sub(r"^benchmarks\n", "", re.sub(r"\[([^]]+)\]\(benchmarks\.md\)", r"\1", source[0]), flags=re.M)
-
-
 def setup(app):
-    app.connect("source-read", leave_out_unwritten)
     app.connect("autodoc-process-docstring", docstring_to_rst)
     app.connect("builder-inited", leave_out_unreachable)

@@ -1,4 +1,4 @@
-"""Every example in README.md and docs/ runs.
+"""Every example in README.md and docs/ runs, and every link of theirs inside the project leads somewhere.
 
 Blocks that are fenced as `python` make up one program for each page: those with `>>>` are doctests, the others are run, and
 say with assert what they show.  Commands and outputs are fenced otherwise, or indented.
@@ -24,6 +24,48 @@ def examples(page):
 
 
 PAGES = [page for page in PAGES if examples(page)]
+WITH_LINKS = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")) if PAGES else []
+
+
+def examples_aside(page):
+    return re.sub(r"^(```+|~~~+).*?^\1", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def links(page):
+    text = re.sub(r"(`+).+?\1", "", examples_aside(page))
+    return [link for link in re.findall(r"\]\(<?([^)>\s]+)|^\[[^\]]+\]:\s*(\S+)", text, re.M) for link in link if link]
+
+
+def anchors(page):
+    """The names that the headings of PAGE get on the usual hosts, and in the book."""
+    found = []
+    for heading in re.findall(r"^#+ +(.+?) *#*$", examples_aside(page), re.M):
+        heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        name = re.sub(r"[^\w\- ]", "", heading).replace(" ", "-")
+        same = sum(1 for other in found if re.match(re.escape(name) + r"(-\d+)?$", other))
+        found.append("%s-%d" % (name, same) if same else name)
+    return found
+
+
+@pytest.mark.parametrize("page", WITH_LINKS, ids=lambda page: page.name)
+def test_links(page):
+    dead = []
+    for link in links(page):
+        if re.match(r"[a-z]+:", link):
+            continue  # `make linkcheck` is for those
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert not dead
+
+
+def test_links_are_found():
+    if not PAGES:
+        pytest.skip("installed without the docs")
+    assert {"docs/faq.md", "docs/img/speed.png", "docs/benchmarks.md"} <= set(links(ROOT / "README.md"))
+    assert {"see-it-test-it", "what-runs"} <= set(anchors(ROOT / "README.md"))
+    assert "for-programs-that-say-import-pickle" in anchors(ROOT / "docs" / "install.md")
 
 
 def test_there_are_examples():
