@@ -1,4 +1,5 @@
 """Files: what is asked of them, what they may do, where they are left, and what happens when they fail."""
+import gc
 import io
 import os
 import pickle
@@ -298,6 +299,159 @@ def test_what_is_written_may_be_kept(impl):
     obj = [list(range(100000)), b'x' * 100000, 'y' * 70000, ['%d' % i for i in range(30000)]]
     impl.dump(obj, file, 4)
     assert impl.loads(b''.join(bytes(chunk) for chunk in file.chunks)) == obj
+
+
+class Chunks:
+    """A file that notes what it was given, and does with it what `keep` says."""
+
+    def __init__(self, keep):
+        self.keep, self.kept, self.copies, self.hashes = keep, [], [], []
+
+    def write(self, chunk):
+        self.copies.append(bytearray(chunk))
+        if isinstance(chunk, bytes):
+            self.hashes.append((hash(chunk), hash(bytes(bytearray(chunk)))))
+        return self.keep(self, len(self.copies), chunk)
+
+    def kept_is_as_it_was(self):
+        for at, kept in self.kept:
+            assert bytes(kept) == bytes(self.copies[at - 1])
+            assert hash(bytes(kept)) == hash(bytes(self.copies[at - 1]))
+            if isinstance(kept, bytes):
+                assert {bytes(self.copies[at - 1]): at}[kept] == at
+
+
+def keeps_some(file, at, chunk):
+    if at % 3 == 1:
+        file.kept.append((at, chunk))
+
+
+def keeps_views(file, at, chunk):
+    if at % 2 == 1:
+        file.kept.append((at, memoryview(chunk)))
+    return memoryview(chunk)
+
+
+def keeps_the_last(file, at, chunk):
+    file.kept[:] = [(at, chunk)]
+
+
+def gives_it_back(file, at, chunk):
+    return chunk
+
+
+def keeps_it_in_cycles(file, at, chunk):
+    kept = [at, chunk]
+    kept.append(kept)
+    if at % 2:
+        file.kept.append((at, kept[1]))
+
+
+def hides_it_in_an_iterator(file, at, chunk):
+    return iter(chunk)
+
+
+TO_KEEP = [list(range(70000)), ['%d' % i for i in range(30000)], b'x' * 100000, [b'y' * 1500 for i in range(100)], 'y' * 70000,
+           ['z' * (i % 5000) for i in range(200)], '\u20ac' * 900000, 1 << 3000, [2.5] * 20000, None]
+
+
+@only('engine', 'stdlib')
+@pytest.mark.parametrize('keep', [keeps_some, keeps_views, keeps_the_last, gives_it_back, keeps_it_in_cycles, hides_it_in_an_iterator],
+                         ids=lambda keep: keep.__name__)
+def test_what_a_file_does_with_what_it_is_given(impl, proto, keep):
+    file = Chunks(keep)
+    pickler = impl.Pickler(file, proto)
+    for obj in TO_KEEP + [TO_KEEP]:
+        file.copies, file.kept, file.hashes = [], [], []
+        impl.dump(obj, file, proto)
+        data = b''.join(file.copies)
+        file.kept_is_as_it_was()
+        assert data == impl.dumps(obj, proto) and impl.loads(data) == obj
+        assert all(one == other for one, other in file.hashes)
+        file.copies, file.kept, file.hashes = [], [], []
+        pickler.clear_memo()
+        pickler.dump(obj)
+        file.kept_is_as_it_was()
+        assert b''.join(file.copies) == data
+        assert all(one == other for one, other in file.hashes)
+
+
+@only('engine', 'stdlib')
+def test_a_chunk_outlives_an_error(impl):
+    """The exception's traceback holds what was written, and the Pickler goes on."""
+    class Failing:
+        fail = True
+
+        def write(self, chunk):
+            self.data += bytes(chunk)
+            if self.fail and len(self.data) > 200000:
+                raise ZeroDivisionError
+
+    file = Failing()
+    pickler = impl.Pickler(file, 4)
+    held = []
+    for _ in range(5):
+        file.data, file.fail = b'', True
+        pickler.clear_memo()
+        with pytest.raises(ZeroDivisionError) as caught:
+            pickler.dump(list(range(100000)))
+        chunk = caught.traceback[-1].frame.f_locals['chunk']
+        held.append((caught, chunk, bytes(bytearray(chunk))))
+        file.data, file.fail = b'', False
+        pickler.clear_memo()
+        pickler.dump(TO_KEEP)
+        assert impl.loads(file.data) == TO_KEEP
+    for caught, chunk, copy in held:
+        assert chunk == copy and hash(chunk) == hash(copy)
+
+
+@only('engine', 'stdlib')
+def test_a_chunk_in_another_thread(impl):
+    """What a file handed on is looked at while more is written."""
+    import queue
+    import threading
+    chunks, seen = queue.Queue(), []
+
+    def look():
+        for chunk, copy in iter(chunks.get, None):
+            seen.append(bytes(bytearray(chunk)) == copy and hash(chunk) == hash(copy))
+
+    class File:
+        def write(self, chunk):
+            if isinstance(chunk, bytes):
+                chunks.put((chunk, bytes(bytearray(chunk))))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    impl.dump(TO_KEEP, File(), 4)
+    chunks.put(None)
+    thread.join()
+    assert seen and all(seen)
+
+
+@only('engine')
+def test_a_file_that_uses_the_pickler(impl):
+    """Everything about the Pickler that can be asked while its buffer is with the file."""
+    class File:
+        def write(self, chunk):
+            self.chunks.append(bytes(bytearray(chunk)))
+            with pytest.raises(RuntimeError):
+                pickler.dump(1)
+            with pytest.raises(RuntimeError):
+                pickler.__init__(self)
+            assert pickler.__sizeof__() > 0
+            pickler.memo.copy()
+            gc.get_referents(pickler)
+            impl.dump([2] * 100000, io.BytesIO(), 4)
+            assert chunk == self.chunks[-1]
+
+    file = File()
+    pickler = impl.Pickler(file, 4)
+    for _ in range(3):
+        file.chunks = []
+        pickler.clear_memo()
+        pickler.dump(TO_KEEP)
+        assert b''.join(file.chunks) == impl.dumps(TO_KEEP, 4)
 
 
 def test_reference_to_the_file_is_dropped(impl, collected):

@@ -161,7 +161,7 @@ pickle_dump(PyObject *module, P5_Args args, Py_ssize_t nargs, PyObject *kwnames)
     pickler_init(&p, (State *)PyModule_GetState(module));
     if (set_protocol(&p, argv[2], argv[3], argv[4]) == 0 && set_file(&p, argv[1]) == 0
             && dump_plainly(&p, argv[0]) == 0)
-        result = writer_finish_file(&p.out);
+        result = writer_finish_file_for_good(&p.out);
     pickler_end(&p);
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }

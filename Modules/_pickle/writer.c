@@ -11,7 +11,11 @@
    boundary, has `next` passed `limit`?
 
    With a file, the boundary that closes a frame also hands it to the file's write method and starts the buffer anew;
-   below protocol 4 the same limit makes pieces of the same size.  A large body goes to the file as itself. */
+   below protocol 4 the same limit makes pieces of the same size.  A large body goes to the file as itself.
+
+   What the file is handed is the buffer's own bytes object, cut to size: no copy, and no fresh memory for each frame.  Where
+   ours is the only reference after the call, nobody can look at it any more, and it becomes the buffer again; where the file
+   kept it, it is the file's, and from then on the file gets copies, which are as large as they need to be. */
 #include "writer.h"
 #include "utf8.h"
 #include "hugepages.h"
@@ -20,8 +24,18 @@
 
 enum {
     EXPECTED_REACH = 16,    /* how many times larger the buffer may become because the last pickle was */
-    ROOM_TO_SPARE = 64      /* bytes that may be reserved beyond the end of a pickle, and stay with its bytes object */
+    ROOM_TO_SPARE = 64,     /* bytes that may be reserved beyond the end of a pickle, and stay with its bytes object */
+    PIECE_CAPACITY = FRAME_SIZE_TARGET + 16 * 1024   /* what most frames that go to a file fit in */
 };
+
+/* An empty buffer inside the struct. */
+static ALWAYS_INLINE void
+use_small_buffer(Writer *w)
+{
+    w->start = w->next = w->small;
+    w->end = w->small + WRITER_SMALL;
+    w->frame = NULL;
+}
 
 ROOM void
 writer_init(Writer *w)
@@ -29,10 +43,9 @@ writer_init(Writer *w)
     w->bytes = NULL;
     w->expected = 0;
     w->write = NULL;
+    w->kept = 0;
     w->framing = 0;
-    w->start = w->next = w->small;
-    w->end = w->small + WRITER_SMALL;
-    w->frame = NULL;
+    use_small_buffer(w);
     w->watched = 0;
     w->limit = w->close_at = NO_LIMIT;
 }
@@ -42,9 +55,8 @@ writer_clear(Writer *w)
 {
     Py_CLEAR(w->write);
     Py_CLEAR(w->bytes);
-    w->start = w->next = w->small;
-    w->end = w->small + WRITER_SMALL;
-    w->frame = NULL;
+    w->kept = 0;
+    use_small_buffer(w);
 }
 
 static void
@@ -127,9 +139,7 @@ move_buffer(Writer *w, size_t capacity)
     size_t frame = w->frame == NULL ? 0 : (size_t)(w->frame - w->start);
 
     if (replace_bytes(w, used, capacity) < 0) {
-        w->start = w->next = w->small;
-        w->end = w->small + WRITER_SMALL;
-        w->frame = NULL;
+        use_small_buffer(w);
         return -1;
     }
     w->start = (unsigned char *)PyBytes_AS_STRING(w->bytes);
@@ -154,6 +164,8 @@ writer_grow(Writer *w, size_t more)
         capacity = used + more + 1024;   /* one large object: most of the pickle, and maybe the last of it */
     else if (w->expected >= used + more && w->expected / EXPECTED_REACH <= used + more)
         capacity = w->expected + ROOM_TO_SPARE;
+    else if (w->write != NULL && capacity >= PIECE_CAPACITY / 4 && used + more <= PIECE_CAPACITY)
+        capacity = PIECE_CAPACITY;
     else
         capacity = capacity < 2048 ? 4096 : capacity * 2;
     if (capacity > (size_t)PY_SSIZE_T_MAX / 2 || capacity < used + more)
@@ -175,22 +187,84 @@ call_write(Writer *w, PyObject *object)
     return 0;
 }
 
+/* Take the buffer out of the writer, as a bytes object of all that is in it.  NULL on error. */
+static PyObject *
+take_buffer(Writer *w)
+{
+    Py_ssize_t size = w->next - w->start;
+    PyObject *result;
+
+    if (w->bytes == NULL) {
+        w->next = w->start;
+        return PyBytes_FromStringAndSize((char *)w->start, size);
+    }
+    if (size < 1024 || w->end - w->next > ROOM_TO_SPARE)
+        (void)_PyBytes_Resize(&w->bytes, size);
+    else {
+        Py_SET_SIZE(w->bytes, size);
+        PyBytes_AS_STRING(w->bytes)[size] = '\0';
+    }
+    result = w->bytes;
+    w->bytes = NULL;
+    use_small_buffer(w);
+    return result;
+}
+
+/* Hand a bytes object to the file, whose reference is ours to give. */
+static int
+write_and_drop(Writer *w, PyObject *piece)
+{
+    int result;
+
+    if (piece == NULL)
+        return -1;
+    result = call_write(w, piece);
+    Py_DECREF(piece);
+    return result;
+}
+
+/* Hand the buffer itself to the file, and take it back if the file let go of it. */
+static int
+lend_buffer(Writer *w)
+{
+    PyObject *piece = w->bytes;
+    Py_ssize_t capacity = w->end - w->start, size = w->next - w->start;
+    int result;
+
+    w->start[size] = '\0';
+    Py_SET_SIZE(piece, size);
+    w->bytes = NULL;
+    use_small_buffer(w);
+    result = call_write(w, piece);
+    if (!P5_IS_UNIQUE(piece) || w->bytes != NULL) {
+        w->kept = 1;
+        Py_DECREF(piece);
+        return result;
+    }
+    /* It is as large as that already: this sets its size, and forgets its hash if someone asked for it. */
+    if (_PyBytes_Resize(&piece, capacity) < 0)
+        return -1;
+    w->bytes = piece;
+    w->start = w->next = (unsigned char *)PyBytes_AS_STRING(piece);
+    w->end = w->start + capacity;
+    return result;
+}
+
 /* Hand everything buffered to the file, and start the buffer anew. */
 static int
 flush(Writer *w)
 {
+    size_t size = (size_t)(w->next - w->start), capacity = (size_t)(w->end - w->start);
     PyObject *piece;
-    int result;
 
-    if (w->next == w->start)
+    if (size == 0)
         return 0;
-    piece = PyBytes_FromStringAndSize((char *)w->start, w->next - w->start);
-    if (piece == NULL)
-        return -1;
+    /* A buffer that is full to the last byte would not be resized, and its hash not forgotten. */
+    if (w->bytes != NULL && !w->kept && size >= capacity / 2 && size < capacity && !P5_FREE_THREADED)
+        return lend_buffer(w);
+    piece = PyBytes_FromStringAndSize((char *)w->start, (Py_ssize_t)size);
     w->next = w->start;
-    result = call_write(w, piece);
-    Py_DECREF(piece);
-    return result;
+    return write_and_drop(w, piece);
 }
 
 ROOM int
@@ -234,7 +308,6 @@ writer_put_large(Writer *w, const unsigned char *header, size_t header_size, con
                  PyObject *owner)
 {
     PyObject *piece = NULL;
-    int result;
 
     if (begin_large(w, header, header_size) < 0)
         return -1;
@@ -244,11 +317,7 @@ writer_put_large(Writer *w, const unsigned char *header, size_t header_size, con
         return end_large(w);
     }
     piece = owner != NULL ? Py_NewRef(owner) : PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
-    if (piece == NULL)
-        return -1;
-    result = call_write(w, piece);
-    Py_DECREF(piece);
-    return result < 0 ? -1 : end_large(w);
+    return write_and_drop(w, piece) < 0 ? -1 : end_large(w);
 }
 
 ROOM int
@@ -284,23 +353,8 @@ writer_put_large_text(Writer *w, const unsigned char *header, size_t header_size
 ROOM PyObject *
 writer_finish_bytes(Writer *w)
 {
-    PyObject *result = NULL;
-    Py_ssize_t size;
-
     writer_close_frame(w);
-    size = w->next - w->start;
-    if (w->bytes == NULL)
-        return PyBytes_FromStringAndSize((char *)w->start, size);
-    if (size < 1024 || w->end - w->next > ROOM_TO_SPARE)
-        (void)_PyBytes_Resize(&w->bytes, size);
-    else {
-        Py_SET_SIZE(w->bytes, size);
-        PyBytes_AS_STRING(w->bytes)[size] = '\0';
-    }
-    result = w->bytes;
-    w->bytes = NULL;
-    writer_clear(w);
-    return result;
+    return take_buffer(w);
 }
 
 ROOM int
@@ -308,4 +362,11 @@ writer_finish_file(Writer *w)
 {
     writer_close_frame(w);
     return flush(w);
+}
+
+ROOM int
+writer_finish_file_for_good(Writer *w)
+{
+    writer_close_frame(w);
+    return w->next == w->start ? 0 : write_and_drop(w, take_buffer(w));
 }

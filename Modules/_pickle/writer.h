@@ -25,6 +25,7 @@ typedef struct {
     PyObject *bytes;              /* owns the buffer; NULL while it is `small` */
     size_t expected;              /* the size that a pickle in memory may well reach: that of the last one; or 0 */
     PyObject *write;              /* the file's write method; NULL when the pickle stays in memory */
+    int kept;                     /* the file kept a bytes object that it was handed: now it gets copies */
     int framing;                  /* frames are being written (protocol 4 on) */
     unsigned char small[WRITER_SMALL];
 } Writer;
@@ -48,9 +49,11 @@ ROOM int writer_put_large(Writer *w, const unsigned char *header, size_t header_
                           PyObject *owner);
 /* The same for a str in UTF-8 form of `size` bytes that is made piece by piece: never more than a piece beside it. */
 ROOM int writer_put_large_text(Writer *w, const unsigned char *header, size_t header_size, PyObject *text, size_t size);
-/* End a pickle that stays in memory: its bytes.  End one that goes to a file: write what is left. */
+/* End a pickle that stays in memory: its bytes.  End one that goes to a file: write what is left; `for_good`: the writer is
+   not used again. */
 ROOM PyObject *writer_finish_bytes(Writer *w);
 ROOM int writer_finish_file(Writer *w);
+ROOM int writer_finish_file_for_good(Writer *w);
 
 static ALWAYS_INLINE int
 writer_reserve(Writer *w, size_t more)
