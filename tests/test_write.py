@@ -2,12 +2,14 @@
 """Writing: opcodes, frames, the memo, persistent ids, dispatch tables, reducer_override, fast, one Pickler for many."""
 import collections
 import copyreg
+import datetime
 import io
 import struct
 import sys
 
 import pytest
 
+import corpus
 import implementations
 import pickle5
 import zoo
@@ -147,6 +149,51 @@ def test_a_frame_may_end_anywhere_in_a_dict_of_ints(impl, protocol):
         file = io.BytesIO()
         impl.dump(value, file, protocol)
         assert file.getvalue() == implementations.STDLIB.dumps(value, protocol)
+
+
+UTC = datetime.timezone.utc
+
+
+class Chunks:
+    """A file that keeps what it is handed, piece by piece; or that takes nothing."""
+
+    def __init__(self, full):
+        self.full = full
+        self.chunks = []
+
+    def write(self, chunk):
+        self.chunks.append(bytes(chunk))
+        if self.full:
+            raise OSError('no space left')
+
+
+@only('engine')
+@pytest.mark.parametrize('build', [
+    zoo.Empty, zoo.SlotsWithoutAny, lambda: zoo.Plain(a=1, b='b' * 40), lambda: zoo.Slots('one'), lambda: zoo.Slots('o' * 20, ['two']),
+    lambda: zoo.SlotsAndDict(1, b=2, c=[3]), lambda: zoo.SlotsChild(1, 'two', 3.0, [4]), lambda: zoo.Color.RED,
+    zoo.Nothing, lambda: zoo.Point(1, 2), lambda: zoo.Five(1, 2.0, 'three', None, True), lambda: datetime.date(2026, 5, 17),
+    lambda: datetime.time(12, 30, 1, 2), lambda: datetime.timedelta(1, 70000, 1000), lambda: datetime.datetime(2026, 5, 17),
+    lambda: (UTC, datetime.datetime(2026, 5, 17, 1, tzinfo=UTC), datetime.datetime(2026, 5, 17, 2, tzinfo=UTC)),
+    lambda: collections.OrderedDict(a=1), lambda: zoo.NewArgsEx(1, b=2),
+    pytest.param(corpus.CASES['reduced6_all'].build, marks=pytest.mark.skipif(sys.version_info < (3, 8), reason='state setters')),
+])
+def test_a_frame_may_end_before_any_object(impl, build):
+    """Also inside what is written straight from an object's fields, and before parts of it that are never made."""
+    reference = implementations.STDLIB
+    value = [build(), 1, build(), 2]
+    for at in range(len(impl.dumps(value, 4)) + 10):
+        padded = ['p' * (65530 - at), value]
+        assert impl.dumps(padded, 4) == reference.dumps(padded, 4)
+        for full in (False, True)[:1 + reference.has((3, 14))]:
+            met = []
+            for each in (impl, reference):
+                file = Chunks(full)
+                try:
+                    each.dump(padded, file, 4)
+                except OSError as error:
+                    file.chunks.append(getattr(error, '__notes__', None))
+                met.append(file.chunks)
+            assert met[0] == met[1]
 
 
 @only('engine', 'stdlib')

@@ -386,6 +386,8 @@ class PlainKey(object):
 
 
 Point = collections.namedtuple('Point', 'x y')
+Nothing = collections.namedtuple('Nothing', '')
+Five = collections.namedtuple('Five', 'a b c d e')
 
 
 class Color(enum.Enum):

@@ -138,16 +138,20 @@ done:
     return result;
 }
 
-ROOM enum saved
-save_no_pid(Pickler *p, PyObject *obj, int unique)
+ROOM int
+pass_boundary(Pickler *p)
 {
     int wrote = writer_boundary(&p->out);
 
-    if (wrote < 0)
-        return SAVE_ERROR;
-    if (wrote)
+    if (wrote > 0)
         ran_foreign(p);
-    return save_quietly(p, obj, unique);
+    return wrote < 0 ? -1 : 0;
+}
+
+ROOM enum saved
+save_no_pid(Pickler *p, PyObject *obj, int unique)
+{
+    return pass_boundary(p) < 0 ? SAVE_ERROR : save_quietly(p, obj, unique);
 }
 
 /* One step of the top walk. */

@@ -10,8 +10,14 @@
    long as their values and items are atoms.
 
    The dict of the slots and the tuple around it and the tuples of arguments are never made: their memo numbers stay empty.  An instance's
-   own dict is made real if it was not (3.11 on), because its number refers to it. */
+   own dict is made real if it was not (3.11 on), because its number refers to it.
+
+   A frame may end before each of these objects, also where they are never made.  Most of them are written in one go, without
+   looking; so what begins close to the end of the frame goes the general way. */
 #include "save_inline.h"
+
+/* What is written in one go takes less: the names of one of datetime's classes, its fields and memo numbers. */
+enum { IN_ONE_GO = 64 };
 
 /* Does the instance's own dict shadow what pickling looks up on it?  All such names begin with two underscores. */
 static int
@@ -328,7 +334,8 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     if (form < TYPE_UNTAGGED_ENUM
             || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS))
             || p->protocol < 2 || p->fast || p->persistent_id != NULL
-            || p->reducer_override != NULL || in_dispatch_table(p, type))
+            || p->reducer_override != NULL || (uintptr_t)p->out.next + IN_ONE_GO >= p->out.limit
+            || in_dispatch_table(p, type))
         return 0;
     if (form == TYPE_UNTAGGED_ENUM) {
         if (!is_untagged_member(p, obj))
@@ -357,6 +364,15 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     return found != 0;
 }
 
+/* For the notes: the error arose in the slots' dict, and in the value of none of them. */
+static int COLD
+fail_before_value(Walk *walk)
+{
+    walk->in_child = 1;
+    walk->at = 0;
+    return -1;
+}
+
 /* Write the slots from walk->at on, and close their dict and the pair.  walk->left tells when they were looked at. */
 static enum saved
 step_slots(Pickler *p, Walk *walk)
@@ -367,7 +383,7 @@ step_slots(Pickler *p, Walk *walk)
 
     while (walk->at < size) {
         if (save(p, PyTuple_GET_ITEM(walk->aux, walk->at), 0) < 0)
-            return SAVE_ERROR;
+            return (enum saved)fail_before_value(walk);
         value = PyTuple_GET_ITEM(walk->aux, walk->at + 1);
         walk->in_child = 1;
         walk->at += 2;
@@ -386,6 +402,8 @@ static int
 begin_slots(Pickler *p, Walk *walk)
 {
     walk->stage = INSTANCE_SLOTS;
+    if (UNLIKELY(!is_quiet(p)) && pass_boundary(p) < 0)
+        return fail_before_value(walk);
     if (put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0)
         return -1;
     return PyTuple_GET_SIZE(walk->aux) == 2 ? 0 : put_op(&p->out, OP_MARK);
@@ -426,7 +444,7 @@ note_instance(Pickler *p, const Walk *walk)
         add_note(p->st, "when serializing %T %s", walk->obj,
                  walk->stage == INSTANCE_CLASS ? "class" : "__new__ arguments");
     else if (walk->in_child) {
-        if (in_slots)
+        if (in_slots && walk->at > 0)
             add_note(p->st, "when serializing dict item %R", PyTuple_GET_ITEM(walk->aux, walk->at - 2));
         if (walk->aux != NULL)
             add_note(p->st, "when serializing tuple item %zd", (Py_ssize_t)in_slots);

@@ -381,7 +381,6 @@ note_reduce(Pickler *p, const Walk *walk)
     case STAGE_NEW_KEYWORDS:  part = "__new__ arguments"; break;
     case STAGE_ARGUMENTS:     part = "reconstructor arguments"; break;
     case STAGE_STATE_SETTER:  part = "state setter"; break;
-    case STAGE_SETTER_OBJECT:
     case STAGE_SETTER_STATE:
     case STAGE_STATE:         part = "state"; break;
     default:                  break;
