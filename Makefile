@@ -29,7 +29,7 @@ endif
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider test-installed ecosystem compatibility exchange test-one test-all test-install sanitize valgrind \
         test-hostile test-misuse test-deep test-sizes test-file-faults reliability fuzz-quick nomemory leaks threads interpreters fuzz fuzz-coverage \
         lint lint-all warnings rooms mingw macos stubs stubs-all clean bench bench-compare \
-        docs linkcheck doctest new-user release-check workflows cibuildwheel in-container in-debian needs-apt check-version bench-release \
+        docs linkcheck doctest new-user release-check workflows which-wheels cibuildwheel in-container in-debian needs-apt check-version bench-release \
         sdist wheel-raw wheel-pure wheels wheels-again check-dist test-wheel test-pure test-wheels
 
 help:
@@ -336,10 +336,10 @@ wheels:
 	    PATH=$(TOOLS)/bin:$$PATH $(TOOLS)/bin/auditwheel repair -w $(DIST) $$wheel; done
 	$(MAKE) check-dist
 
-## check-dist    what twine, a list of what must be inside, and CycloneDX's schema say about dist/
+## check-dist    what twine, a list of what must be inside, and CycloneDX's schema say about dist/; EVERY=PATTERN: all these are there
 check-dist: $(TOOLS)/.ready
 	$(TOOLS)/bin/twine check --strict $(DIST)/*
-	$(TOOLS)/bin/python .ci/check_dist.py $(DIST)
+	$(TOOLS)/bin/python .ci/check_dist.py $(DIST) $(if $(EVERY),'$(EVERY)')
 
 ## wheels-again  builds all of it a second time, from a copy with other dates: the bytes must be the same
 wheels-again: export SOURCE_DATE_EPOCH := $(COMMITTED)
@@ -394,7 +394,7 @@ new-user:
 ## release-check everything that can be shown here before a release; docs/releasing.md tells what cannot
 release-check:
 	.ci/run each true
-	$(MAKE) check-version workflows lint-all stubs-all
+	$(MAKE) check-version workflows which-wheels lint-all stubs-all
 	$(MAKE) wheels && $(MAKE) wheels-again test-wheels
 	$(MAKE) docs doctest linkcheck new-user
 	.ci/run
@@ -406,11 +406,18 @@ CIBW ?= 4.3.3
 ## cibuildwheel  wheels of the sdist as CIBW_BUILD, CIBW_ARCHS say, in wheelhouse/; CIBW=version FLAGS=--print-build-identifiers
 cibuildwheel: export CIBW_PROJECT_REQUIRES_PYTHON = >=3.6
 cibuildwheel: export SOURCE_DATE_EPOCH := $(COMMITTED)
-cibuildwheel:
-	$(PYTHON) -m venv build/cibuildwheel-$(CIBW)
+cibuildwheel: build/cibuildwheel-$(CIBW)/.ready
+	@cd build/cibuildwheel-$(CIBW) && { [ -d Scripts ] && bin=Scripts || bin=bin; } && cd ../.. && \
+	    build/cibuildwheel-$(CIBW)/$$bin/python -m cibuildwheel $(FLAGS) --output-dir wheelhouse $(SDIST)
+SDIST = $(DIST)/pickle5-*.tar.gz
+build/cibuildwheel-$(CIBW)/.ready:
+	@$(PYTHON) -m venv build/cibuildwheel-$(CIBW)
 	@cd build/cibuildwheel-$(CIBW) && { [ -d Scripts ] && bin=Scripts || bin=bin; } && \
-	    $$bin/python -m pip install -q cibuildwheel==$(CIBW) && cd ../.. && \
-	    build/cibuildwheel-$(CIBW)/$$bin/python -m cibuildwheel $(FLAGS) --output-dir wheelhouse $(DIST)/pickle5-*.tar.gz
+	    $$bin/python -m pip install -q cibuildwheel==$(CIBW) && touch .ready
+
+## which-wheels  what the three cibuildwheels say they would build, told what wheels.yml tells them, is what a release has
+which-wheels: $(TOOLS)/.ready
+	$(TOOLS)/bin/python .ci/which_wheels.py
 
 ## in-container  make TASK="..." in the container image IMAGE, for Pythons that machines of today no longer have
 in-container:
