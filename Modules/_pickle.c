@@ -39,6 +39,7 @@
 #include "_pickle/load_atoms.c"
 #include "_pickle/load_containers.c"
 #include "_pickle/load_objects.c"
+#include "_pickle/load_calls.c"
 #include "_pickle/load_build.c"
 #include "_pickle/rows.c"
 #include "_pickle/shapes.c"

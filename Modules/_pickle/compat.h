@@ -28,6 +28,13 @@
 #define P5_DEFAULT_PROTOCOL 4
 #endif
 
+/* 3.14: a tuple keeps its hash; in one that tp_alloc made it must be said that there is none yet. */
+#if PY_VERSION_HEX >= 0x030E0000
+#define P5_FORGET_TUPLE_HASH(op) ((void)(((PyTupleObject *)(op))->ob_hash = -1))
+#else
+#define P5_FORGET_TUPLE_HASH(op) ((void)(op))
+#endif
+
 /* 3.14: the interpreter guards the C stack while it hashes nested tuples. */
 #if PY_VERSION_HEX >= 0x030E0000
 #define P5_HASH_MAY_OVERFLOW 0

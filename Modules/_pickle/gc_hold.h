@@ -30,10 +30,11 @@ hold_collector(Unpickler *u)
 }
 
 /* Before foreign code that is not given any object of this load, nor drops one: files, and modules that are imported.
-   Instances stay as new as they were. */
+   Instances stay as new as they were; but classes may change. */
 static ALWAYS_INLINE void
 let_others_run(Unpickler *u)
 {
+    u->known_tuple = NULL;
     if (P5_ALLOCATION_MAY_COLLECT && u->gc_held)
         switch_collector_on(u);
 }

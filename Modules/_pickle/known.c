@@ -5,6 +5,7 @@
    own names.  What can change afterwards without a trace in the type (a function's code, the globals it looks into) is
    looked at each time. */
 #include "known.h"
+#include "copying.h"
 #include "names.h"
 
 
@@ -206,30 +207,35 @@ is_made_by_tuple(PyTypeObject *cls)
     return base == &PyTuple_Type && cls->tp_alloc == PyType_GenericAlloc;
 }
 
-ROOM PyObject *
-make_namedtuple(State *st, PyTypeObject *cls, PyObject *args)
+ROOM int
+makes_namedtuples(State *st, PyTypeObject *cls, Py_ssize_t count)
 {
-    PyObject *function, *globals, *packed, *value;
+    PyObject *function, *globals;
     int known = 0;
 
-    if (!Py_IS_TYPE((PyObject *)cls, &PyType_Type) || !PyTuple_CheckExact(args) || !is_made_by_tuple(cls))
-        return NULL;
+    if (!Py_IS_TYPE((PyObject *)cls, &PyType_Type) || !is_made_by_tuple(cls))
+        return 0;
     function = plain_function(cls, st->s___new__);
     if (function == NULL)
-        return NULL;
+        return 0;
     globals = PyFunction_GET_GLOBALS(function);
-    if (fields_of_new(st, function) == PyTuple_GET_SIZE(args) && PyDict_CheckExact(globals)) {
+    if (fields_of_new(st, function) == count && PyDict_CheckExact(globals)) {
         known = PyDict_GetItemWithError(globals, st->s__tuple_new) == st->tuple_new;
         PyErr_Clear();
     }
     Py_DECREF(function);
-    if (!known)
+    return known;
+}
+
+ROOM PyObject *
+make_namedtuple(PyTypeObject *cls, PyObject **items, Py_ssize_t count)
+{
+    PyObject *value = cls->tp_alloc(cls, count);
+
+    if (value == NULL)
         return NULL;
-    packed = PyTuple_Pack(1, args);
-    if (packed == NULL)
-        return NULL;
-    value = PyTuple_Type.tp_new(cls, packed, NULL);
-    Py_DECREF(packed);
+    P5_FORGET_TUPLE_HASH(value);
+    copy_short(((PyTupleObject *)value)->ob_item, items, (size_t)count * sizeof *items);
     return value;
 }
 

@@ -92,6 +92,8 @@ put_slowly(Unpickler *u, Py_ssize_t number, PyObject *object)
             PyErr_NoMemory();   /* they could not be settled, and it may be one of their instances */
             return -1;
         }
+        if (u->calls_unmade > 0 && make_all_arguments(u) < 0)
+            return -1;
     }
     return unpickler_memo_put(&u->memo, number, object);
 }
@@ -103,6 +105,8 @@ get_slowly(Unpickler *u, Py_ssize_t number)
 
     if (value == NULL && u->rows.count > 0)
         value = find_row_state(u, number);
+    if (value == NULL && number < u->calls_end && !PyErr_Occurred())
+        value = find_arguments(u, number);
     if (value == NULL && !PyErr_Occurred())
         load_fail(u, u->st->UnpicklingError, "Memo value not found at index %zd", number);
     return value;
@@ -124,6 +128,21 @@ load_planned_dict(Unpickler *u)
     return dict == NULL ? -1 : stack_push(&u->stack, dict);
 }
 
+/* TUPLE before a call. */
+static int NOINLINE
+load_marked_call(Unpickler *u)
+{
+    Stack *s = &u->stack;
+    int found;
+
+    if (s->mark_count == 0)
+        return 0;
+    found = load_call(u, s->fence, s->base + (s->mark_count > 1 ? s->marks[s->mark_count - 2] : 0));
+    if (found > 0)
+        (void)stack_pop_mark(s);
+    return found;
+}
+
 #define SAVE() do { \
         u->in.pos = p; \
         u->stack.top = top; \
@@ -140,6 +159,18 @@ load_planned_dict(Unpickler *u)
             goto failed; \
         RELOAD(); \
         hold_collector(u); \
+    } while (0)
+/* The function carries out this opcode and some more, or nothing at all. */
+#define TRY_CALL(call) do { \
+        int found; \
+        SAVE(); \
+        found = (call); \
+        if (UNLIKELY(found < 0)) \
+            goto failed; \
+        if (found) { \
+            RELOAD(); \
+            DISPATCH(); \
+        } \
     } while (0)
 #define CALL(call) do { \
         free_collector(u); \
@@ -307,6 +338,8 @@ next:
         }
         n = *p;
         p += 1 + n;
+        if (n <= 10 && top > u->stack.fence && PyType_Check(top[-1]))
+            TRY_CALL(load_packed(u, p - n, n));
         PUSH_NEW(PyBytes_FromStringAndSize((const char *)p - n, n));
         DISPATCH();
     OPCODE(BINBYTES):
@@ -416,6 +449,8 @@ next:
         n = 3;
     short_tuple:
         NEED(n);
+        if (call_follows(p, u->in.end))
+            TRY_CALL(load_call(u, top - n, u->stack.fence));
         value = PyTuple_New(n);
         if (UNLIKELY(value == NULL))
             goto fail;
@@ -428,6 +463,8 @@ next:
         *top++ = value;
         DISPATCH();
     OPCODE(TUPLE):
+        if (call_follows(p, u->in.end))
+            TRY_CALL(load_marked_call(u));
         QUIET_CALL(load_tuple(u));
         DISPATCH();
     OPCODE(LIST):

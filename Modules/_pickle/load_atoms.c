@@ -322,6 +322,7 @@ decode_non_ascii(Unpickler *u, const unsigned char *data, Py_ssize_t size)
         PyErr_Clear();
         free_collector(u);
     }
+    u->known_tuple = NULL;      /* the handler of errors may be anybody's code */
     return PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
 }
 

@@ -113,6 +113,18 @@ makes_plain_instance(const PyTypeObject *type)
         && !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
 }
 
+/* A namedtuple of these arguments. */
+static PyObject *
+copy_namedtuple(PyTypeObject *cls, PyObject *args)
+{
+    PyObject *value = make_namedtuple(cls, ((PyTupleObject *)args)->ob_item, PyTuple_GET_SIZE(args));
+    Py_ssize_t i;
+
+    for (i = 0; value != NULL && i < PyTuple_GET_SIZE(args); i++)
+        Py_INCREF(PyTuple_GET_ITEM(args, i));
+    return value;
+}
+
 ROOM int
 load_newobj(Unpickler *u)
 {
@@ -130,7 +142,7 @@ load_newobj(Unpickler *u)
             return -1;
         cut_stack(u, first);
         *u->stack.top++ = value;
-        if (u->rows.wanted) {
+        if (u->rows.wanted && u->rows.vain <= MAX_VAIN) {
             int found = load_row(u);
             if (found != 0)
                 return found < 0 ? -1 : 0;
@@ -139,8 +151,10 @@ load_newobj(Unpickler *u)
         return 0;
     }
     free_collector(u);
-    value = PyType_HasFeature(cls, Py_TPFLAGS_TUPLE_SUBCLASS) ? make_namedtuple(u->st, cls, first[1]) : NULL;
-    if (value == NULL && !PyErr_Occurred())
+    if (PyType_HasFeature(cls, Py_TPFLAGS_TUPLE_SUBCLASS) && PyTuple_CheckExact(first[1])
+            && makes_namedtuples(u->st, cls, PyTuple_GET_SIZE(first[1])))
+        value = copy_namedtuple(cls, first[1]);
+    else
         value = cls->tp_new(cls, first[1], NULL);
     if (value == NULL)
         return -1;

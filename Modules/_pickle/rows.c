@@ -139,7 +139,7 @@ plan_rest(Unpickler *u, const unsigned char *p, Py_ssize_t count)
     u->plan.wanted = 0;
     for (i = 0; i < u->memo.count && i < u->memo.limit; i++)
         holes += u->memo.slots[i] == NULL;
-    if (p == NULL || holes + (u->memo.count - i) != u->rows.holes)
+    if (p == NULL || holes + (u->memo.count - i) != u->rows.holes + u->calls_unmade)
         return;
     plan_make(&u->plan, p, u->in.data_end, count, first, u->rows.holes);
     if (u->plan.size > 0)
@@ -161,8 +161,7 @@ settle(Unpickler *u, const unsigned char *p, Py_ssize_t count)
 
     if (u->plan.wanted)
         plan_rest(u, p, count);
-    if (u->plan.size == 0 && rows->count > 0 && rows->holes < 16 && ++rows->vain > 8)
-        rows->wanted = 0;
+    rows->vain += u->plan.size == 0 && rows->count > 0 && rows->holes < 16;
     for (i = 0; i < rows->count; i++) {
         Row *row = &rows->rows[i];
         Py_ssize_t instance = row->instance;

@@ -6,6 +6,7 @@
 #include "macros.h"
 
 enum {
+    MAX_VAIN = 8,               /* so often few rows may have to be settled */
     MAX_SHAPES = 16,            /* that one load knows: a power of four */
     SHAPE_NAMES = 20            /* attributes of one */
 };
@@ -34,9 +35,9 @@ typedef struct {
 } Row;
 
 typedef struct {
-    int wanted;                 /* nobody can look at the memo, and it has been worth while so far */
+    int wanted;                 /* nobody can look at the memo, and its numbers are given one by one */
     int shape_count;
-    int vain;                   /* how often few rows had to be settled */
+    int vain;                   /* how often few rows had to be settled: it has not been worth while */
     int last;                   /* the shape that was used last */
     Py_ssize_t count;
     Py_ssize_t room;

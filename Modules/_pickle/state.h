@@ -51,6 +51,7 @@
     X(enum_call_code) \
     X(enum_new) \
     X(enum_new_code) \
+    X(datetime_capsule)       /* that of datetime's own functions in C; since one of its types was met */ \
     X(tuple_new)              /* tuple.__new__ */ \
     X(empty_tuple)            /* the one and only */ \
     X(unmade_dict)            /* stands on the unpickler's stack for a dict that need not be made */

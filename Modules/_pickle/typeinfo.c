@@ -107,17 +107,22 @@ find_form_of_type(State *st, PyTypeObject *type, unsigned char *asks)
 
 /* Is it one of the datetime module's own types? */
 static enum type_form
-datetime_form(PyTypeObject *type)
+datetime_form(State *st, PyTypeObject *type)
 {
-    PyDateTime_CAPI *api;
+    PyDateTime_CAPI *api = NULL;
+    PyObject *capsule;
 
     if (strncmp(type->tp_name, "datetime.", 9) != 0)
         return TYPE_UNKNOWN;
-    api = (PyDateTime_CAPI *)PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
+    capsule = import_from("datetime", "datetime_CAPI", &PyCapsule_Type);
+    if (capsule != NULL)
+        api = PyCapsule_GetPointer(capsule, PyDateTime_CAPSULE_NAME);
     if (api == NULL) {
+        Py_XDECREF(capsule);
         PyErr_Clear();
         return TYPE_UNKNOWN;
     }
+    Py_XSETREF(st->datetime_capsule, capsule);
     return type == api->DateTimeType ? TYPE_DATETIME
          : type == api->DateType ? TYPE_DATE
          : type == api->TimeType ? TYPE_TIME
@@ -146,7 +151,7 @@ find_type_info(State *st, PyTypeObject *type)
     if (version == 0)
         form = is_enum_now(st, type) ? TYPE_UNTAGGED_ENUM : TYPE_GENERAL;
     else {
-        form = datetime_form(type);
+        form = datetime_form(st, type);
         if (form == TYPE_UNKNOWN)
             form = find_form_of_type(st, type, &asks);
     }

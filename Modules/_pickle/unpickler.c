@@ -74,6 +74,8 @@ load_one(Unpickler *u)
     PyObject *value;
 
     u->protocol = 0;
+    u->known_tuple = NULL;
+    u->calls_unmade = u->calls_end = 0;
     u->raised = u->gc_wanted = u->gc_held = u->fresh_count = u->name_count = 0;
     reader_start(&u->in);
     value = run_machine(u);

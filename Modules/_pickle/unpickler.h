@@ -40,6 +40,10 @@ typedef struct {
     int gc_held;
     int fresh_count;              /* instances without attributes: see gc_hold.h */
     int name_count;               /* entries of names */
+    PyTypeObject *known_tuple;    /* compared with: a namedtuple's class, with so many fields; see load_calls.c */
+    Py_ssize_t known_fields;
+    Py_ssize_t calls_unmade;      /* arguments that the memo lacks, all below this number: */
+    Py_ssize_t calls_end;
     int raised;                   /* the pending exception is the engine's own, and may say where in the pickle */
     enum encoding encoding_kind;
     const char *encoding;         /* how Python 2's str is decoded */
@@ -121,6 +125,30 @@ ROOM int load_binpersid(Unpickler *u);
 ROOM int load_next_buffer(Unpickler *u);
 ROOM int load_readonly_buffer(Unpickler *u);
 
+/* load_calls.c */
+/* `size` bytes, the opcode SHORT_BINBYTES before them, come after a class: if it is called with them, make the object.  1: done;
+   0: it is for the opcodes to do, and nothing has happened; -1: error. */
+ROOM int load_packed(Unpickler *u, const unsigned char *data, Py_ssize_t size);
+/* The objects from `args` up become a tuple: if a class below it is called with it, but above `fence`, make the object.  The
+   same results. */
+ROOM int load_call(Unpickler *u, PyObject **args, PyObject **fence);
+/* Does a call come after the opcode before p, which made a tuple?  Likely, if so. */
+static ALWAYS_INLINE int
+call_follows(const unsigned char *p, const unsigned char *end)
+{
+    int opcode;
+
+    if (UNLIKELY(end - p < 8))
+        return 0;
+    opcode = LIKELY(*p == OP_MEMOIZE) ? p[1] : *p == OP_BINPUT ? p[2] : *p == OP_LONG_BINPUT ? p[5] : OP_STOP;
+    return opcode == OP_REDUCE || opcode == OP_NEWOBJ;
+}
+/* The tuple or bytes that the memo should have under this number for such a call; borrowed.  NULL where there is none, or with
+   an exception. */
+ROOM PyObject *find_arguments(Unpickler *u, Py_ssize_t number);
+/* Put all of them into the memo. */
+ROOM int make_all_arguments(Unpickler *u);
+
 /* load_build.c */
 ROOM int load_build(Unpickler *u);
 /* SETITEMS where a dict was not made, for the plan says that BUILD comes next: the pairs from `first` up are the state. */
@@ -177,6 +205,17 @@ ROOM PyObject *find_global(Unpickler *u, PyObject *module_name, PyObject *name);
 ROOM PyObject *run_machine(Unpickler *u);
 /* Put an object into the memo where that takes more than a store: there is a plan, or no free slot. */
 ROOM int put_slowly(Unpickler *u, Py_ssize_t number, PyObject *object);
+/* The same for the next number. */
+static ALWAYS_INLINE int
+put_next(Unpickler *u, PyObject *object)
+{
+    UnpicklerMemo *memo = &u->memo;
+
+    if (UNLIKELY(memo->count >= memo->open || memo->slots[memo->count] != NULL))
+        return put_slowly(u, memo->count, object);
+    memo->slots[memo->count++] = Py_NewRef(object);
+    return 0;
+}
 /* What GET finds, borrowed; NULL with an exception where there is nothing. */
 ROOM PyObject *get_slowly(Unpickler *u, Py_ssize_t number);
 
