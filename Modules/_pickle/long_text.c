@@ -82,60 +82,14 @@ whole_characters(const unsigned char *p, Py_ssize_t size)
     return size;
 }
 
-/* The number of characters, and the largest that a str of their width may hold; -1 where the interpreter is to look at
-   it itself. */
-static Py_ssize_t
-utf8_check(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
-{
-    const unsigned char *end = p + size;
-    Py_ssize_t tails = 0;
-    Py_UCS4 wide = 0x7f;
-    unsigned char lead;
-
-    while (p < end) {
-        lead = *p;
-        if (lead < 0x80) {
-            while (end - p >= 8 && is_ascii_word(p))
-                p += 8;
-            while (p < end && *p < 0x80)
-                p++;
-        }
-        else if (lead < 0xe0) {
-            if (lead < 0xc2 || end - p < 2 || !UTF8_TAIL(p[1]))
-                return -1;
-            wide |= lead < 0xc4 ? 0xff : 0xffff;
-            tails += 1;
-            p += 2;
-        }
-        else if (lead < 0xf0) {
-            /* Not one that two bytes could spell, nor a surrogate. */
-            if (end - p < 3 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) || (lead == 0xe0 && p[1] < 0xa0)
-                    || (lead == 0xed && p[1] >= 0xa0))
-                return -1;
-            wide |= 0xffff;
-            tails += 2;
-            p += 3;
-        }
-        else {
-            if (lead > 0xf4 || end - p < 4 || !UTF8_TAIL(p[1]) || !UTF8_TAIL(p[2]) || !UTF8_TAIL(p[3])
-                    || (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] >= 0x90))
-                return -1;
-            wide |= 0x10ffff;
-            tails += 3;
-            p += 4;
-        }
-    }
-    *widest = wide > 0xffff ? 0x10ffff : wide;
-    return size - tails;
-}
-
 /* 1; 0 where the interpreter must decode it; -1. */
 static int
 append_text(LongText *t, const unsigned char *p, Py_ssize_t size, Py_ssize_t rest)
 {
     Py_UCS4 widest = 0x7f;
-    Py_ssize_t length = is_ascii(p, size) ? size : utf8_check(p, size, &widest);
-    void *data;
+    int ascii = is_ascii(p, size);
+    Py_ssize_t length = ascii ? size : utf8_length(p, size, &widest);
+    char *out;
 
     if (length < 0)
         return 0;
@@ -143,15 +97,11 @@ append_text(LongText *t, const unsigned char *p, Py_ssize_t size, Py_ssize_t res
         return 1;
     if (make_text_room(t, widest, length, (Py_ssize_t)((double)rest / (double)size * (double)length) + 1) < 0)
         return -1;
-    data = PyUnicode_DATA(t->text);
-    if (t->widest <= 0xff && length == size)
-        memcpy((Py_UCS1 *)data + t->length, p, (size_t)size);
-    else if (t->widest <= 0xff)
-        utf8_fill_1((Py_UCS1 *)data + t->length, p, p + size);
-    else if (t->widest <= 0xffff)
-        utf8_fill_2((Py_UCS2 *)data + t->length, p, p + size);
-    else
-        utf8_fill_4((Py_UCS4 *)data + t->length, p, p + size);
+    out = (char *)PyUnicode_DATA(t->text) + t->length * character_size(t->widest);
+    if (ascii && t->widest <= 0xff)
+        memcpy(out, p, (size_t)size);
+    else if (utf8_decode(out, length, t->widest, p, size) < 0)
+        return 0;
     t->length += length;
     return 1;
 }
@@ -162,10 +112,19 @@ decode_all(Unpickler *u, LongText *t, const unsigned char *chunk, Py_ssize_t lef
 {
     PyObject *head = NULL, *tail = NULL, *value = NULL;
 
-    if (t->text != NULL && PyUnicode_Resize(&t->text, t->length) < 0)
+    if (t->length == 0)
+        head = PyBytes_FromStringAndSize(NULL, 0);
+    else {
+        /* Not the str itself: it may be wider than what is in it. */
+        PyObject *text = PyUnicode_Substring(t->text, 0, t->length);
+        Py_CLEAR(t->text);
+        if (text == NULL)
+            return NULL;
+        head = PyUnicode_AsUTF8String(text);
+        Py_DECREF(text);
+    }
+    if (head == NULL)
         return NULL;
-    head = t->text == NULL ? PyBytes_FromStringAndSize(NULL, 0) : PyUnicode_AsUTF8String(t->text);
-    Py_CLEAR(t->text);
     tail = PyBytes_FromStringAndSize((const char *)chunk, left);
     if (tail != NULL)
         PyBytes_ConcatAndDel(&head, tail);

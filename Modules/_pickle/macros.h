@@ -54,6 +54,25 @@
 #  define P5_BSWAP64(v) _byteswap_uint64(v)
 #endif
 
+/* Has every processor that this is compiled for SSE2?  And the number of zeros below the lowest bit of a uint64_t that is
+   not 0, defined there only. */
+#if defined(__x86_64__) && defined(__SSE2__) && !defined(P5_NO_VECTORS)
+#  define P5_SSE2 1
+#  define P5_CTZ64(v) __builtin_ctzll(v)
+#elif defined(_M_X64) && defined(_MSC_VER) && !defined(P5_NO_VECTORS)
+#  define P5_SSE2 1
+#  include <intrin.h>
+static __forceinline int
+P5_CTZ64(unsigned __int64 v)
+{
+    unsigned long at;
+    _BitScanForward64(&at, v);
+    return (int)at;
+}
+#else
+#  define P5_SSE2 0
+#endif
+
 /* P5_ASSERT: on in a debug build of the engine or of the interpreter, nothing otherwise. */
 #if defined(PICKLE5_DEBUG) || defined(Py_DEBUG)
 #  include <stdio.h>

@@ -1,4 +1,5 @@
-/* utf8_read.h - str from UTF-8, in two passes: the first measures, the second checks and fills in.
+/* utf8_read.h - str from UTF-8, in two passes: the first measures, the second checks and fills in.  Here is how it is done
+   where there are no vectors, and for the shortest text; utf8_vectors.h has the other way.
 
    The interpreter's own decoder finds out how wide the characters are as it goes, and moves what it has each time they
    get wider; knowing it beforehand is about twice as fast for the short strings that pickles are full of.  Whatever is
@@ -8,7 +9,9 @@
 
 #include "ascii.h"
 #include "endian.h"
+#include "utf8_vectors.h"
 
+/* Where there are no vectors the interpreter's own decoder is better from there on. */
 enum { SHORT_TEXT = 512 };
 
 /* Is this a byte 10xxxxxx? */
@@ -40,28 +43,40 @@ utf8_sum(Utf8Sum *sum, uint64_t word)
     sum->widest |= lead & word << 2 & word << 3;
 }
 
-/* The number of characters, and the largest that a str of their width may hold, if the bytes are valid; no more than
-   SHORT_TEXT of them. */
+/* Add the bytes of no more than SHORT_TEXT to the sum, and return the number of tails. */
 static ALWAYS_INLINE Py_ssize_t
-utf8_guess(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
+utf8_sum_up(Utf8Sum *sum, const unsigned char *p, Py_ssize_t size)
 {
     const unsigned char *end = p + size;
-    Utf8Sum sum = {0, 0, 0};
     uint64_t word = 0;
     int i;
 
+    sum->tails = 0;
     for (; end - p >= 8; p += 8)
-        utf8_sum(&sum, get_u64le(p));
+        utf8_sum(sum, get_u64le(p));
     if (size >= 8)
         word = p < end ? get_u64le(end - 8) >> (8 * (8 - (end - p))) : 0;
     else {
         for (i = 0; p + i < end; i++)
             word |= (uint64_t)p[i] << (8 * i);
     }
-    utf8_sum(&sum, word);
+    utf8_sum(sum, word);
+    sum->tails = (sum->tails & UINT64_C(0x00ff00ff00ff00ff)) + (sum->tails >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+    return (Py_ssize_t)((sum->tails * UINT64_C(0x0001000100010001)) >> 48);
+}
+
+/* The number of characters, and the largest that a str of their width may hold, if the bytes are valid. */
+static ALWAYS_INLINE Py_ssize_t
+utf8_guess(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
+{
+    Utf8Sum sum = {0, 0, 0};
+    Py_ssize_t length = size;
+
+    for (; size > SHORT_TEXT; p += SHORT_TEXT, size -= SHORT_TEXT)
+        length -= utf8_sum_up(&sum, p, SHORT_TEXT);
+    length -= utf8_sum_up(&sum, p, size);
     *widest = sum.widest & UINT64_C(0x8080808080808080) ? 0x10ffff : sum.wide & UINT64_C(0x8080808080808080) ? 0xffff : 0xff;
-    sum.tails = (sum.tails & UINT64_C(0x00ff00ff00ff00ff)) + (sum.tails >> 8 & UINT64_C(0x00ff00ff00ff00ff));
-    return size - (Py_ssize_t)((sum.tails * UINT64_C(0x0001000100010001)) >> 48);
+    return length;
 }
 
 /* Fill a str of one width, as long as the bytes are valid: -1 where they are not.  There are no more characters than bytes
@@ -112,27 +127,51 @@ UTF8_FILL(utf8_fill_1, Py_UCS1, 1)
 UTF8_FILL(utf8_fill_2, Py_UCS2, 2)
 UTF8_FILL(utf8_fill_4, Py_UCS4, 4)
 
+/* The same where there are vectors; -1 where the bytes cannot be valid. */
+static ALWAYS_INLINE Py_ssize_t
+utf8_length(const unsigned char *p, Py_ssize_t size, Py_UCS4 *widest)
+{
+#if P5_SSE2
+    Py_ssize_t length;
+    int largest;
+
+    if (size >= VECTOR) {
+        length = utf8_measure(p, size, &largest);
+        *widest = largest >= 0xf0 ? 0x10ffff : largest >= 0xc4 ? 0xffff : 0xff;
+        return largest > 0xf4 ? -1 : length;
+    }
+#endif
+    return utf8_guess(p, size, widest);
+}
+
+/* Write as many characters as utf8_length found, into a str for characters up to `widest`, which may be more than it
+   found: -1 where the bytes are not valid. */
+static ALWAYS_INLINE int
+utf8_decode(void *out, Py_ssize_t length, Py_UCS4 widest, const unsigned char *p, Py_ssize_t size)
+{
+#if P5_SSE2
+    if (size >= VECTOR)
+        return widest <= 0xff ? utf8_fill(out, length, p, size, 1) : widest <= 0xffff ? utf8_fill(out, length, p, size, 2)
+               : utf8_fill(out, length, p, size, 4);
+#else
+    (void)length;
+#endif
+    return widest <= 0xff ? utf8_fill_1(out, p, p + size) : widest <= 0xffff ? utf8_fill_2(out, p, p + size)
+           : utf8_fill_4(out, p, p + size);
+}
+
 /* The str, a new reference; NULL with an exception, or without one where the interpreter is to decode it. */
 static inline PyObject *
 utf8_read(const unsigned char *p, Py_ssize_t size)
 {
     Py_UCS4 widest = 0;
-    Py_ssize_t length = size <= SHORT_TEXT ? utf8_guess(p, size, &widest) : -1;
+    Py_ssize_t length = P5_SSE2 || size <= SHORT_TEXT ? utf8_length(p, size, &widest) : -1;
     PyObject *text;
-    int bad;
 
     if (length <= 1)            /* the interpreter keeps one of each of the first 256 */
         return NULL;
     text = PyUnicode_New(length, widest);
-    if (text == NULL)
-        return NULL;
-    if (widest <= 0xff)
-        bad = utf8_fill_1(PyUnicode_1BYTE_DATA(text), p, p + size);
-    else if (widest <= 0xffff)
-        bad = utf8_fill_2(PyUnicode_2BYTE_DATA(text), p, p + size);
-    else
-        bad = utf8_fill_4(PyUnicode_4BYTE_DATA(text), p, p + size);
-    if (UNLIKELY(bad))
+    if (text != NULL && UNLIKELY(utf8_decode(PyUnicode_DATA(text), length, widest, p, size) < 0))
         Py_CLEAR(text);
     return text;
 }
