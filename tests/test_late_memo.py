@@ -348,6 +348,127 @@ def test_a_file_that_takes_away(engine, name, at):
             assert data == run(STDLIB, proto)
 
 
+class ReachesItsValue(object):
+    """A key whose reduce method hands over the value that waits for it."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def __reduce__(self):
+        return zoo.rebuild, ([value for key, value in self.home.items() if self in (key, key[0])][0],)
+
+
+@pytest.mark.parametrize('key', ['itself', 'in a tuple', 'deep'])
+def test_a_key_that_reaches_its_value(engine, key):
+    def build():
+        home = {}
+        for value in ([1, 2], {'k': [3], 'l': 4}, ('t', [5]), zoo.Plain(a=6), 'seven', {8, 9}, b'ten'):
+            reaching = ReachesItsValue(home)
+            home[{'itself': reaching, 'in a tuple': (reaching, 1), 'deep': (reaching, ((1, 2.5), (3, 'x')))}[key]] = value
+        return home
+
+    ReachesItsValue.__getitem__ = lambda self, at: self
+    for proto in range(6):
+        data = engine.dumps(build(), proto)
+        if COMPARABLE:
+            assert data == STDLIB.dumps(build(), proto)
+        for found, value in engine.loads(data).items():
+            assert (found if key == 'itself' else found[0]).args[0] is value
+
+
+class Holds(object):
+    """Puts the second item of a reduce value's iterator where it is written, and takes it away again."""
+
+    def __init__(self, items):
+        self.items, self.hold = items, []
+
+    def __reduce__(self):
+        self.hold[:] = [self.items.pop(1), 1]
+        return zoo.rebuild, (self.hold,), {'empties': Empties(self.hold)}
+
+
+class Empties(object):
+    def __init__(self, hold):
+        self.hold = hold
+
+    def __reduce__(self):
+        self.hold[:] = []
+        return zoo.rebuild, ()
+
+
+class HandsOut(object):
+    def __init__(self):
+        self.items = []
+        self.items[:] = [Holds(self.items), ['second'], ['third'], ['fourth']]
+
+    def __reduce__(self):
+        return list, (), None, iter(self.items)
+
+
+def test_an_item_that_waits_and_is_written_meanwhile(engine):
+    for proto in range(1, 6):
+        data = engine.dumps(HandsOut(), proto)
+        if COMPARABLE:
+            assert data == STDLIB.dumps(HandsOut(), proto)
+        back = engine.loads(data)
+        assert back[0].args[0][0] is back[1]
+
+
+@pytest.mark.parametrize('hook', ['write', 'persistent_id'])
+def test_the_memo_is_assigned_in_the_middle(engine, hook):
+    """What foreign code gives a number is known by it from then on, though one edge alone leads to it."""
+    def run(impl, proto):
+        root = [[texts(9, number), {'k': [number], 'l': (number,)}] for number in range(9)]
+        known = []
+
+        def assign():
+            if len(known) < 8 and hook == 'write' or len(known) == 60:
+                pickler.memo = {id(obj): (number, obj) for number, obj in enumerate(
+                    [root] + root + [item for each in root for item in each] + [each[1]['k'] for each in root])}
+            known.append(1)
+
+        class Pickler(impl.Pickler):
+            def persistent_id(self, obj):
+                if hook == 'persistent_id':
+                    assign()
+
+        class File:
+            data = b''
+
+            def write(self, chunk):
+                self.data += bytes(chunk)
+                if hook == 'write':
+                    assign()
+
+        file = File()
+        pickler = (impl.Pickler if hook == 'write' else Pickler)(file, proto)
+        pickler.dump(root)
+        return file.data
+
+    for proto in (4, 5):
+        data = run(engine, proto)
+        if COMPARABLE:
+            assert data == run(STDLIB, proto)
+        assert len(data) < 9 * 9 * 30000
+
+
+@pytest.mark.parametrize('hook', [None, 'persistent_id'])
+def test_a_file_or_a_hook_does_not_fill_the_table(engine, hook):
+    """What one edge leads to stays out of the identity table when write() and persistent_id() run: the memo is small."""
+    class Pickler(engine.Pickler):
+        if hook is not None:
+            def persistent_id(self, obj):
+                return None
+
+    for build in (lambda number: {'id': number, 'name': 'n%d' % number}, lambda number: ['n%d' % number, number],
+                  lambda number: {'n%d' % number: [number]}, lambda number: {number: {'n%d' % number}}):
+        pickler = Pickler(io.BytesIO(), 4)
+        empty = pickler.__sizeof__()
+        pickler.dump([build(number) for number in range(21700 if hasattr(build(0), 'keys') and 'id' not in build(0) else 32700)])
+        assert 65000 < len(pickler.memo.copy()) < 65536
+        assert pickler.__sizeof__() - empty < 8 * 65536 + 100000
+
+
 def test_a_finalizer_that_brings_back(engine):
     """A temporary dies while the graph is written, and its finalizer reaches into the graph."""
     def build():

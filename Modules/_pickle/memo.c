@@ -13,6 +13,10 @@
    - It can be met a second time only over a new edge, which foreign code made, or because its owner is walked twice.
      Whatever runs foreign code makes the log stale (`foreign` is counted up).  A miss on a stale log first hashes the log and looks again
      (memo_hash_log).  Each position is hashed at most once, so the worst case is what hashing everything would cost.
+   - So whether one edge owns an object may be read before foreign code runs and relied on after it, as long as nothing was
+     numbered in between but what is known not to be this object: for a write() or a persistent_id() nothing, unless it
+     assigned the memo (`assigned`, still_unique()).  Where other objects are written in between, foreign code may have led
+     to this one from them (waiting_is_unique()).
    - An owner is walked twice when it takes its number after its contents and a cycle leads back to it while it is open:
      tuples and frozensets (a reduce value means foreign code, hence a stale log).  A cycle needs a second edge to the
      owner, so the owner was hashed, not logged.  Hence the rule: the children of a hashed tuple or frozenset are hashed
@@ -330,6 +334,7 @@ memo_from_dict(Memo *memo, PyObject *dict)
         }
     }
     made.foreign = memo->foreign + 1;
+    made.assigned = 1;
     old = *memo;
     if (old.objects == memo->small)
         old.objects = old.small;
@@ -364,6 +369,7 @@ memo_copy(Memo *to, const Memo *from)
     if (memo_hash_log(&made) < 0)
         goto error;
     made.foreign = to->foreign + 1;
+    made.assigned = 1;
     memo_clear(to);
     *to = made;
     if (made.objects == made.small)

@@ -18,6 +18,7 @@ typedef struct {
     Py_ssize_t log;           /* positions below this one are all hashed; from it on they may be only logged */
     size_t foreign;           /* goes up whenever foreign code may have run */
     size_t foreign_hashed;    /* its value when the log was last hashed: the log is stale where they differ */
+    int assigned;             /* a user assigned this memo, and no dump has begun since */
     uint64_t seen;            /* of a memo without index: the bits (memo_bit) of the objects that are not only logged */
     Py_ssize_t *numbers;      /* position -> memo number, for a memo that a user assigned; NULL when they are equal */
     PyObject *small[MEMO_SMALL];

@@ -73,6 +73,29 @@ ran_foreign(Pickler *p)
     p->memo.foreign++;
 }
 
+/* What was read of an object before foreign code ran that wrote nothing to this pickle: is it still sure that it has no number
+   and that one edge leads to it (memo.c)? */
+static ALWAYS_INLINE int
+still_unique(const Pickler *p, int unique)
+{
+    return unique && !p->memo.assigned;
+}
+
+/* A child that waits while another is written: note whether one edge owns it. */
+static ALWAYS_INLINE void
+note_waiting(const Pickler *p, Walk *walk, int unique)
+{
+    walk->child_unique = (unsigned char)unique;
+    walk->foreign = (uint32_t)p->memo.foreign;
+}
+
+/* And is it still sure?  If foreign code ran, the child may have been written, and numbered, as part of the other. */
+static ALWAYS_INLINE int
+waiting_is_unique(const Pickler *p, const Walk *walk)
+{
+    return walk->child_unique && walk->foreign == (uint32_t)p->memo.foreign;
+}
+
 /* Nothing that the engine does on its own can run foreign code before the next `limit`: no hook, no file's write. */
 static ALWAYS_INLINE int
 is_quiet(const Pickler *p)

@@ -118,12 +118,12 @@ save_slowly(Pickler *p, PyObject *obj, int unique)
         goto done;
     if (wrote) {
         ran_foreign(p);
-        unique = 0;
+        unique = still_unique(p, unique);
     }
     if (p->persistent_id != NULL) {
-        unique = 0;
         pid = PyObject_CallOneArg(p->persistent_id, obj);
         ran_foreign(p);
+        unique = still_unique(p, unique);
         if (pid == NULL)
             goto done;
         if (pid != Py_None) {
@@ -198,6 +198,7 @@ dump_object(Pickler *p, PyObject *obj)
     p->fast_depth = 0;
     p->open_reduces = 0;
     p->countdown = SIGNAL_INTERVAL;
+    p->memo.assigned = 0;
     ran_foreign(p);
     if (p->memo.used == 0)
         p->memo.foreign_hashed = p->memo.foreign;   /* nothing is logged yet */

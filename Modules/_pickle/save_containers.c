@@ -324,9 +324,9 @@ save_pair_atoms(Pickler *p, PyObject *dict, PyObject *key, PyObject *value)
 
 /* Hold a pair while foreign code may run. */
 static ALWAYS_INLINE void
-hold_pair(Walk *walk, PyObject *key, PyObject *value)
+hold_pair(const Pickler *p, Walk *walk, PyObject *key, PyObject *value)
 {
-    walk->child_unique = P5_IS_UNIQUE(value);
+    note_waiting(p, walk, P5_IS_UNIQUE(value));
     walk->held = Py_NewRef(key);
     walk->aux = Py_NewRef(value);
 }
@@ -360,7 +360,7 @@ save_dict(Pickler *p, PyObject *obj, int unique)
         return SAVE_ERROR;
     walk->at = before;
     if (pair == PAIR_KEY || pair == PAIR_ERROR) {
-        hold_pair(walk, key, value);
+        hold_pair(p, walk, key, value);
         walk->at = at;
         walk->stage = DICT_KEY;
         walk->in_child = pair == PAIR_ERROR;
@@ -392,7 +392,7 @@ in_batch:
             if (LIKELY(pair == PAIR_WHOLE))
                 continue;
             key_unique = is_unique_key(dict, key);
-            hold_pair(walk, key, value);
+            hold_pair(p, walk, key, value);
             if (UNLIKELY(pair == PAIR_ERROR)) {
                 walk->in_child = 1;
                 return -1;
@@ -402,11 +402,14 @@ in_batch:
                 saved = save(p, key, key_unique);
                 if (saved != SAVED)
                     return saved;
+                /* what foreign code may have run, nothing but a str or an int was written */
+                if (PyUnicode_CheckExact(walk->held) || PyLong_CheckExact(walk->held))
+                    note_waiting(p, walk, still_unique(p, walk->child_unique));
             }
 key_done:
             walk->stage = DICT_VALUE;
             walk->in_child = 1;
-            saved = save(p, walk->aux, walk->child_unique);
+            saved = save(p, walk->aux, waiting_is_unique(p, walk));
             if (saved != SAVED)
                 return saved;
 value_done:

@@ -155,7 +155,7 @@ save_plain_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_posi
     Py_DECREF(names);
     if (P5_ALLOCATION_MAY_COLLECT) {
         ran_foreign(p);
-        unique = 0;
+        unique = still_unique(p, unique);
     }
     if (found > 0)
         *saved = begin_instance(p, obj, unique, class_position, dict, slots);
@@ -326,9 +326,9 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     int found;
 
     if (!type_info_is_about(info, type)) {
-        ran_foreign(p);
-        unique = 0;
         info = find_type_info(p->st, type);
+        ran_foreign(p);
+        unique = still_unique(p, unique);
     }
     form = (enum type_form)info->form;
     if (form < TYPE_UNTAGGED_ENUM
@@ -340,7 +340,7 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     if (form == TYPE_UNTAGGED_ENUM) {
         if (!is_untagged_member(p, obj))
             return 0;
-        unique = 0;
+        unique = still_unique(p, unique);
     }
     *saved = SAVE_ERROR;
     found = memo_lookup(&p->memo, (PyObject *)type, &class_position);

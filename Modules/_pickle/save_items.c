@@ -39,43 +39,48 @@ save_dict_items(Pickler *p, PyObject *owner, PyObject *iterator)
     return push_items(p, WALK_DICT_ITEMS, owner, iterator);
 }
 
-/* The next item: 1 with a new reference, 0 at the end, -1 on error. */
+/* The next item: 1 with a new reference and whether one edge owns it, 0 at the end, -1 on error. */
 static int
-next_item(Pickler *p, PyObject *iterator, PyObject **item)
+next_item(Pickler *p, PyObject *iterator, PyObject **item, int *unique)
 {
     if (tick(p, 1) < 0)
         return -1;
     *item = PyIter_Next(iterator);
     ran_foreign(p);
-    if (*item != NULL)
+    if (*item != NULL) {
+        *unique = item_is_unique(iterator, *item);
         return 1;
+    }
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* The item to write next: 1 with a new reference, 0 where the open batch ends (or, with no batch open, everything),
-   -1 on error. */
+/* The item to write next: 1 with a new reference and whether one edge owns it, 0 where the open batch ends (or, with no batch
+   open, everything), -1 on error. */
 static int
-item_of_batch(Pickler *p, Walk *walk, PyObject **item)
+item_of_batch(Pickler *p, Walk *walk, PyObject **item, int *unique)
 {
-    int found;
+    int found, waiting_unique = 0;
 
     if (walk->open) {
         if (walk->single || walk->batch == 0)
             return 0;
         if (walk->held == NULL)
-            return next_item(p, walk->aux, item);
+            return next_item(p, walk->aux, item, unique);
         *item = walk->held;
         walk->held = NULL;
+        *unique = waiting_is_unique(p, walk);
         return 1;
     }
-    found = next_item(p, walk->aux, item);
+    found = next_item(p, walk->aux, item, unique);
     if (found <= 0)
         return found;
     walk->open = walk->single = 1;
     walk->batch = BATCH_SIZE;
     if (!p->bin)
         return 1;
-    found = next_item(p, walk->aux, &walk->held);
+    found = next_item(p, walk->aux, &walk->held, &waiting_unique);
+    *unique = still_unique(p, *unique);
+    note_waiting(p, walk, waiting_unique);
     if (found < 0 || (found > 0 && put_op(&p->out, OP_MARK) < 0)) {
         Py_CLEAR(*item);
         return -1;
@@ -113,13 +118,13 @@ step_list_items(Pickler *p)
 {
     Walk *walk = p->walks.top;
     PyObject *item = NULL;
-    int found, more, unique;
+    int found, more, unique = 0;
     enum saved saved;
 
     if (walk->in_child)
         goto child_done;
     for (;;) {
-        found = item_of_batch(p, walk, &item);
+        found = item_of_batch(p, walk, &item, &unique);
         if (found < 0)
             return -1;
         if (found == 0) {
@@ -128,7 +133,6 @@ step_list_items(Pickler *p)
                 return more < 0 ? -1 : end_items(p);
             continue;
         }
-        unique = item_is_unique(walk->aux, item);
         walk->in_child = 1;
         saved = save(p, item, unique);
         Py_DECREF(item);   /* if it is still being written, its walk has a reference */
@@ -146,14 +150,14 @@ step_dict_items(Pickler *p)
 {
     Walk *walk = p->walks.top;
     PyObject *pair = NULL;
-    int found, more;
+    int found, more, unique;
 
     if (walk->in_child) {
         walk->in_child = 0;
         walk->batch--;
     }
     do {
-        found = item_of_batch(p, walk, &pair);
+        found = item_of_batch(p, walk, &pair, &unique);
         if (found < 0)
             return -1;
         more = found > 0 ? 1 : close_batch(p, walk, OP_SETITEM, OP_SETITEMS);
