@@ -6,6 +6,7 @@ import io
 import pickle
 import struct
 import sys
+import types
 
 import pytest
 
@@ -692,3 +693,79 @@ def hear(event, args):
     if LISTENING and event.startswith('pickle.'):
         HEARD.append((event, args))
 
+
+
+def named(module, name):
+    """The global of these names, at protocol 4."""
+    return (b'\x80\x04' + b''.join(b'\x8c' + struct.pack('<B', len(text)) + text
+                                   for text in (module.encode(), name.encode())) + b'\x93.')
+
+
+def test_names_met_again(impl, monkeypatch):
+    """A global is looked for each time, however often its names were met: modules and what is in them may change."""
+    first, second = types.ModuleType('met_again'), types.ModuleType('met_again')
+    first.thing, second.thing = object(), object()
+    monkeypatch.setitem(sys.modules, 'met_again', first)
+    data = named('met_again', 'thing')
+    for _ in range(3):
+        assert impl.loads(data) is first.thing
+    first.thing = object()
+    assert impl.loads(data) is first.thing
+    monkeypatch.setitem(sys.modules, 'met_again', second)
+    assert impl.loads(data) is second.thing
+    del second.thing
+    with pytest.raises(AttributeError):
+        impl.loads(data)
+    second.__dict__['__doc__'] = 'its own'
+    assert impl.loads(named('met_again', '__doc__')) == 'its own'
+    assert impl.loads(named('met_again', '__dict__')) is second.__dict__
+    assert impl.loads(named('met_again', '__class__')) is types.ModuleType
+    monkeypatch.delitem(sys.modules, 'met_again')
+    with pytest.raises(ImportError):
+        impl.loads(data)
+
+
+def test_modules_of_other_kinds_met_again(impl, monkeypatch):
+    """What has ways of its own to find an attribute is asked for it."""
+    class Lazy(types.ModuleType):
+        def __getattribute__(self, name):
+            return ('lazy', name) if name == 'thing' else super(Lazy, self).__getattribute__(name)
+
+    class Other:
+        thing = ('other', 'thing')
+
+    lazy = Lazy('met_again')
+    lazy.__dict__['thing'] = 'not this'
+    for module in (lazy, Other):
+        monkeypatch.setitem(sys.modules, 'met_again', module)
+        for _ in range(2):
+            assert impl.loads(named('met_again', 'thing'))[1] == 'thing'
+
+
+def test_packages_met_again(impl, monkeypatch):
+    """A module whose package is gone is imported, also if its names were met."""
+    package, module = types.ModuleType('met_package'), types.ModuleType('met_package.inner')
+    package.inner, package.__path__, module.thing = module, [], object()
+    monkeypatch.setitem(sys.modules, 'met_package', package)
+    monkeypatch.setitem(sys.modules, 'met_package.inner', module)
+    data = named('met_package.inner', 'thing')
+    for _ in range(2):
+        assert impl.loads(data) is module.thing
+    monkeypatch.delitem(sys.modules, 'met_package')
+    with pytest.raises(ImportError):
+        impl.loads(data)
+
+
+def test_many_names_met_again(impl, monkeypatch):
+    """More names than are kept, alike in length and letters."""
+    modules = {}
+    for number in range(40):
+        name = 'met_%c%c' % (97 + number % 7, 97 + number // 7)
+        modules[name] = types.ModuleType(name)
+        for attribute in ('ab', 'ba', 'aab', 'aba', '_b', 'b' * 250):
+            setattr(modules[name], attribute, (name, attribute))
+        monkeypatch.setitem(sys.modules, name, modules[name])
+    for _ in range(2):
+        for name, module in modules.items():
+            for attribute in ('ab', 'ba', 'aab', 'aba', '_b', 'b' * 250):
+                assert impl.loads(named(name, attribute)) == (name, attribute)

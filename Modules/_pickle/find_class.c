@@ -44,7 +44,20 @@ map_names(State *st, PyObject **module_name, PyObject **name)
     return 0;
 }
 
-/* An attribute of a module, by a name that the interpreter's caches know again. */
+/* An attribute of a module, by a name that is interned, so that the interpreter's caches know it again.  All that
+   modules have by themselves begins with two underscores; other names are looked for in the module's dict first. */
+static PyObject *
+get_from_module(PyObject *module, PyObject *name)
+{
+    PyObject *value = NULL;
+
+    if (PyModule_CheckExact(module) && !is_dunder(name)
+            && PyDict_GetItemRef(PyModule_GetDict(module), name, &value) != 0)
+        return value;
+    return PyObject_GetAttr(module, name);
+}
+
+/* The same by any name. */
 static PyObject *
 get_interned(PyObject *module, PyObject *name)
 {
@@ -94,9 +107,12 @@ static int
 is_initializing(State *st, PyObject *module)
 {
     PyObject *spec = NULL, *flag = NULL;
-    int found, result = 0;
+    int found = 0, result = 0;
 
-    found = PyObject_GetOptionalAttr(module, st->s___spec__, &spec);
+    if (PyModule_CheckExact(module))
+        found = PyDict_GetItemRef(PyModule_GetDict(module), st->s___spec__, &spec);
+    if (found == 0)
+        found = PyObject_GetOptionalAttr(module, st->s___spec__, &spec);
     if (found <= 0)
         return found;
     found = PyObject_GetOptionalAttr(spec, st->s__initializing, &flag);
@@ -108,26 +124,18 @@ is_initializing(State *st, PyObject *module)
     return found < 0 ? -1 : result;
 }
 
-/* A module that is imported already, with the package it is in: 1; 0 where the import machinery has to be asked; -1 on
-   error. */
+/* A module that is imported already, with the package it is in (or NULL): 1; 0 where the import machinery has to be
+   asked; -1 on error. */
 static int
-find_imported(State *st, PyObject *name, PyObject **module)
+find_imported(State *st, PyObject *name, PyObject *package_name, PyObject **module)
 {
-    PyObject *package = NULL, *top = NULL;
-    Py_ssize_t dot;
+    PyObject *package = NULL;
     int found;
 
-    if (!PyUnicode_CheckExact(name) || !import_is_plain(st))
+    if (!import_is_plain(st))
         return PyErr_Occurred() ? -1 : 0;
-    dot = PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), 1);
-    if (dot == -2)
-        return -1;
-    if (dot >= 0) {
-        top = PyUnicode_Substring(name, 0, dot);
-        if (top == NULL)
-            return -1;
-        found = loaded_module(st, top, &package);
-        Py_DECREF(top);
+    if (package_name != NULL) {
+        found = loaded_module(st, package_name, &package);
         if (found <= 0)
             return found;
         Py_DECREF(package);
@@ -144,19 +152,116 @@ find_imported(State *st, PyObject *name, PyObject **module)
 }
 
 static PyObject *
-import_module(State *st, PyObject *name)
+import_module(State *st, PyObject *name, PyObject *package)
 {
     PyObject *module = NULL;
 
-    if (find_imported(st, name, &module) < 0)
+    if (find_imported(st, name, package, &module) < 0)
         return NULL;
     return module != NULL ? module : PyImport_Import(name);
+}
+
+/* The part of a module's name before its first dot, a new reference; NULL where it has none, or with an exception. */
+static PyObject *
+package_of(PyObject *module_name)
+{
+    Py_ssize_t dot = PyUnicode_FindChar(module_name, '.', 0, PyUnicode_GET_LENGTH(module_name), 1);
+
+    return dot < 0 ? NULL : PyUnicode_Substring(module_name, 0, dot);
+}
+
+static PyObject *
+import_any(State *st, PyObject *module_name)
+{
+    PyObject *package, *module;
+
+    if (!PyUnicode_CheckExact(module_name))
+        return PyImport_Import(module_name);
+    package = package_of(module_name);
+    if (package == NULL && PyErr_Occurred())
+        return NULL;
+    module = import_module(st, module_name, package);
+    Py_XDECREF(package);
+    return module;
+}
+
+/* Each pickle brings the names of its globals as new strings, which would have to be hashed, cut and interned each time.
+   So those that were met last are kept, and found by their text. */
+
+static void
+forget_global_names(GlobalNames *kept)
+{
+    Py_CLEAR(kept->module_name);
+    Py_CLEAR(kept->package);
+    Py_CLEAR(kept->name);
+}
+
+static int
+keep_names(GlobalNames *kept, PyObject *module_name, PyObject *name)
+{
+    forget_global_names(kept);
+    kept->package = package_of(module_name);
+    if (kept->package == NULL && PyErr_Occurred())
+        return -1;
+    if (kept->package != NULL)
+        PyUnicode_InternInPlace(&kept->package);
+    kept->module_name = Py_NewRef(module_name);
+    PyUnicode_InternInPlace(&kept->module_name);
+    kept->name = Py_NewRef(name);
+    PyUnicode_InternInPlace(&kept->name);
+    return 0;
+}
+
+static ALWAYS_INLINE int
+same_ascii(PyObject *kept, PyObject *text)
+{
+    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+
+    return PyUnicode_GET_LENGTH(kept) == length
+        && memcmp(PyUnicode_1BYTE_DATA(kept), PyUnicode_1BYTE_DATA(text), (size_t)length) == 0;
+}
+
+static int
+is_short_name(PyObject *text)
+{
+    return PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text) && PyUnicode_GET_LENGTH(text) > 0
+        && PyUnicode_GET_LENGTH(text) < 200;
+}
+
+/* The kept names, new references: 1; 0 where these names are not kept; -1 on error. */
+static int
+kept_names(State *st, PyObject *module_name, PyObject *name, GlobalNames *found)
+{
+    const unsigned char *first, *second;
+    Py_ssize_t m, n;
+    GlobalNames *kept;
+
+    if (!is_short_name(module_name) || !is_short_name(name))
+        return 0;
+    first = PyUnicode_1BYTE_DATA(module_name);
+    second = PyUnicode_1BYTE_DATA(name);
+    m = PyUnicode_GET_LENGTH(module_name);
+    n = PyUnicode_GET_LENGTH(name);
+    kept = &st->global_names[(m + first[m - 1] + 5 * (n + second[0]) + 11 * second[n / 2] + 23 * second[n - 1])
+                             % GLOBAL_NAMES];
+    if (kept->name == NULL || !same_ascii(kept->name, name) || !same_ascii(kept->module_name, module_name)) {
+        if (memchr(second, '.', (size_t)n) != NULL)
+            return 0;
+        if (keep_names(kept, module_name, name) < 0)
+            return -1;
+    }
+    found->module_name = Py_NewRef(kept->module_name);
+    found->package = Py_XNewRef(kept->package);
+    found->name = Py_NewRef(kept->name);
+    return 1;
 }
 
 ROOM PyObject *
 find_class(Unpickler *u, PyObject *module_name, PyObject *name)
 {
     PyObject *module = NULL, *value = NULL;
+    GlobalNames names;
+    int got;
 
     if (P5_Audit("pickle.find_class", "OO", module_name, name) < 0)
         return NULL;
@@ -164,9 +269,18 @@ find_class(Unpickler *u, PyObject *module_name, PyObject *name)
     Py_INCREF(name);
     if (u->protocol < 3 && u->fix_imports && map_names(u->st, &module_name, &name) < 0)
         goto done;
-    module = import_module(u->st, module_name);
-    if (module != NULL)
-        value = get_global(u, module, module_name, name);
+    got = kept_names(u->st, module_name, name, &names);
+    if (got > 0) {
+        module = import_module(u->st, names.module_name, names.package);
+        if (module != NULL)
+            value = get_from_module(module, names.name);
+        forget_global_names(&names);
+    }
+    else if (got == 0) {
+        module = import_any(u->st, module_name);
+        if (module != NULL)
+            value = get_global(u, module, module_name, name);
+    }
 done:
     Py_XDECREF(module);
     Py_DECREF(module_name);

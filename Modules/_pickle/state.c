@@ -150,6 +150,11 @@ state_clear(State *st)
         Py_CLEAR(st->type_infos[i].slots);
     for (i = 0; i < KNOWN_CODES; i++)
         Py_CLEAR(st->known_codes[i].code);
+    for (i = 0; i < GLOBAL_NAMES; i++) {    /* strings are in no cycle: they need no visit */
+        Py_CLEAR(st->global_names[i].module_name);
+        Py_CLEAR(st->global_names[i].package);
+        Py_CLEAR(st->global_names[i].name);
+    }
 }
 
 #if !P5_SPEC_KEEPS_SIGNATURE

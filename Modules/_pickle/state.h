@@ -156,6 +156,15 @@ typedef struct {
 
 enum { KNOWN_CODES = 128 };   /* a power of two */
 
+/* A global as pickles name it, in interned strings, whose hashes are known. */
+typedef struct {
+    PyObject *module_name;
+    PyObject *package;        /* what the module's name has before its first dot; NULL: it has none */
+    PyObject *name;
+} GlobalNames;
+
+enum { GLOBAL_NAMES = 64 };   /* a power of two */
+
 typedef struct {
     TypeInfo type_infos[TYPE_INFOS];
     size_t last_size;         /* of the last pickle that dumps() made, in bytes */
@@ -164,6 +173,7 @@ typedef struct {
     int highest_protocol;     /* what a negative number stands for */
     BuildInfo build_infos[BUILD_INFOS];
     KnownCode known_codes[KNOWN_CODES];
+    GlobalNames global_names[GLOBAL_NAMES];
 #define X(name) PyTypeObject *name##_Type;
     STATE_TYPES(X)
 #undef X
