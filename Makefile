@@ -30,7 +30,7 @@ endif
         test-hostile test-misuse test-deep test-sizes test-file-faults reliability fuzz-quick nomemory leaks threads interpreters fuzz fuzz-coverage \
         lint lint-all warnings rooms mingw macos stubs stubs-all clean bench bench-compare \
         docs linkcheck doctest new-user release-check workflows which-wheels cibuildwheel in-container in-debian needs-apt check-version bench-release \
-        sdist wheel-raw wheel-pure wheels wheels-again check-dist test-wheel test-pure test-wheels
+        sdist wheel-raw wheel-pure wheels wheels-of-sdist wheels-again check-dist test-wheel test-pure test-wheels
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -258,16 +258,17 @@ fuzz-coverage: $(VENV)/.ready
 reliability:
 	$(PYTHON) tests/write_reliability.py build/reliability/*
 
+STUBS = build/stubs-$(KEY)
 ## stubs         the type stubs: mypy --strict, and agree with the package as a wheel installs it (stubtest)
 stubs: $(VENV)/.ready
 	$(PIP) mypy
-	rm -rf build/stubs-$(KEY)
-	$(PIP) --no-deps --target build/stubs-$(KEY) .
-	cd build/stubs-$(KEY) && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
+	rm -rf $(STUBS)
+	$(PY) setup.py -q build --build-base $(STUBS)/build --build-lib $(STUBS)
+	cd $(STUBS) && PYTHONPATH=. MYPYPATH=. $(PY) -m mypy.stubtest pickle5 --concise \
 	    --mypy-config-file ../../pyproject.toml --allowlist ../../tests/stubs_allowlist.txt --ignore-unused-allowlist
-	cd build/stubs-$(KEY) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml \
+	cd $(STUBS) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml \
 	    -m pickle5 -m pickle5.pickle -m pickle5.pickletools -m pickle5._pickle
-	cd build/stubs-$(KEY) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml ../../tests/typed.py
+	cd $(STUBS) && MYPYPATH=. $(PY) -m mypy --strict --config-file ../../pyproject.toml ../../tests/typed.py
 
 ## stubs-all     the same on each CPython from 3.9 on, the oldest that mypy runs on
 stubs-all:
@@ -329,12 +330,15 @@ wheel-pure: $(TOOLS)/.ready
 ## wheels        sdist, pure wheel, and a manylinux wheel for each CPython that .ci/run finds; checked by twine
 wheels: export SOURCE_DATE_EPOCH := $(COMMITTED)
 wheels:
-	rm -rf $(DIST) $(RAW)
-	$(MAKE) sdist wheel-pure
-	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make wheel-raw DIST=$(DIST)
+	rm -rf $(DIST)
+	$(MAKE) sdist wheels-of-sdist check-dist
+
+## wheels-of-sdist the wheels of the sdist that is in dist/, the pure one and one for each CPython
+wheels-of-sdist: wheel-pure
+	rm -rf $(RAW)
+	PICKLE5_CI_NAMES="$(CPYTHONS)" .ci/run each make wheel-raw DIST=$(DIST) RAW=$(RAW)
 	set -e; for wheel in $(RAW)/*.whl; do \
 	    PATH=$(TOOLS)/bin:$$PATH $(TOOLS)/bin/auditwheel repair -w $(DIST) $$wheel; done
-	$(MAKE) check-dist
 
 ## check-dist    what twine, a list of what must be inside, and CycloneDX's schema say about dist/; EVERY=PATTERN: all these are there
 check-dist: $(TOOLS)/.ready
@@ -349,7 +353,7 @@ wheels-again:
 	find build/again/source -exec touch -d 2001-02-03 {} +
 	$(MAKE) -C build/again/source sdist DIST=$(CURDIR)/build/again/dist PICKLE5_VENVS=$(dir $(TOOLS))
 	cmp build/again/dist/*.tar.gz $(DIST)/*.tar.gz
-	$(MAKE) wheels DIST=build/again/dist
+	$(MAKE) wheels-of-sdist DIST=build/again/dist RAW=build/again/wheels
 	set -e; for file in $(DIST)/*; do cmp $$file build/again/dist/$${file##*/}; echo "the same: $${file##*/}"; done
 
 ## test-wheel    the wheel for $(PYTHON), installed with no compiler and no network; TRY="TESTS..."
@@ -358,8 +362,8 @@ test-wheel:
 
 ## test-pure     the same for the wheel without the engine
 test-pure:
-	rm -rf build/pure && mkdir -p build/pure && cp $(DIST)/*-py3-none-any.whl build/pure
-	.ci/try-wheel build/pure build/try-pure-$(KEY) Python $(TRY)
+	rm -rf build/pure-$(KEY) && mkdir -p build/pure-$(KEY) && cp $(DIST)/*-py3-none-any.whl build/pure-$(KEY)
+	.ci/try-wheel build/pure-$(KEY) build/try-pure-$(KEY) Python $(TRY)
 
 ## test-wheels   test-wheel on each CPython, test-pure on every interpreter
 test-wheels:
@@ -391,13 +395,9 @@ doctest: build
 new-user:
 	.ci/new-user $(DIST)
 
-## release-check everything that can be shown here before a release; docs/releasing.md tells what cannot
+## release-check everything that can be shown here before a release; docs/releasing.md tells what cannot. STEPS="docs linkcheck"
 release-check:
-	.ci/run each true
-	$(MAKE) check-version workflows which-wheels lint-all stubs-all
-	$(MAKE) wheels && $(MAKE) wheels-again test-wheels
-	$(MAKE) docs doctest linkcheck new-user
-	.ci/run
+	.ci/release-check $(STEPS)
 
 # --- what workflows run ------------------------------------------------------------------------
 
