@@ -180,12 +180,15 @@ begin:
     if (UNLIKELY(open_container(p, obj, unique, OP_EMPTY_LIST, OP_LIST) < 0))
         return SAVE_ERROR;
     at = 0;
-    written = 1;
     size = PyList_GET_SIZE(obj);
     open = begin_leaf(p, size);
     if (UNLIKELY(open < 0))
         return SAVE_ERROR;
-    if (open)
+    if (!open || size == 0)
+        written = 1;
+    else if (is_next_list(p, PyList_GET_ITEM(obj, 0)))
+        written = 0;   /* without asking for each kind of atom */
+    else
         written = save_atoms(p, ((PyListObject *)obj)->ob_item, &at, size, 1);
     if (at == size)
         return UNLIKELY(end_leaf(p, obj, size, OP_APPEND, OP_APPENDS) < 0) ? SAVE_ERROR : saved;
@@ -231,6 +234,7 @@ step_list(Pickler *p)
     PyObject *list, *item;
     Py_ssize_t at, end;
     enum saved saved;
+    int left;
 
 next_walk:
     walk = p->walks.top;
@@ -280,11 +284,16 @@ child_done:
                     return list_changed();
                 break;
             }
+            if (walk->at == walk->size)
+                break;
         }
         if (UNLIKELY(put_op(&p->out, walk->single ? OP_APPEND : OP_APPENDS) < 0))
             return -1;
     }
-    if (leave_container(p) < 0)
+    left = UNLIKELY(p->fast) ? fast_leave(p, list) : 0;
+    p->walks.top--;   /* what walks_pop() does, for a walk that holds nothing else */
+    Py_DECREF(list);
+    if (UNLIKELY(left < 0))
         return -1;
     if (!walks_empty(&p->walks) && p->walks.top->kind == WALK_LIST)
         goto next_walk;
