@@ -37,6 +37,7 @@
 #include "_pickle/gc_hold.c"
 #include "_pickle/long_text.c"
 #include "_pickle/load_atoms.c"
+#include "_pickle/hash_depth.c"
 #include "_pickle/load_containers.c"
 #include "_pickle/load_objects.c"
 #include "_pickle/load_calls.c"

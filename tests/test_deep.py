@@ -105,3 +105,53 @@ def test_a_deep_tuple_as_a_key(engine):
                 assert take_down(holder) == (depth + 1, {tuple})
 
     on_stack(STACK, work)
+
+
+KEY = b'\x80\x04' + b')' + b'\x85' * DEPTH    # a tuple in a tuple, and so on down
+# What hashes it, and where it lies: as a key, in a list, as the key of a pair in a list.
+HASHING = [
+    (b'}%sK\x01s.', KEY), (b'\x8f(%s\x90.', KEY), (b'(%s\x91.', KEY), (b'(%sK\x01d.', KEY),
+    (b'czoo\nPlain\n)\x81}%sK\x01sb.', KEY), (b'czoo\nMyDict\n)\x81%sK\x01s.', KEY), (b'czoo\nMySet\n)\x81(%s\x90.', KEY),
+    (b'cbuiltins\nset\n%s\x85R.', b']%sa'), (b'cbuiltins\nset\n%s\x85R.', b'%s\x85'), (b'cbuiltins\nset\n%s\x85R.', KEY),
+    (b'cbuiltins\nfrozenset\n%s\x85R.', b']%sa'), (b'cbuiltins\nfrozenset\n%s\x85\x81.', b']%sa'),
+    (b'cbuiltins\nfrozenset\n%s\x85}\x92.', b']%sa'), (b'czoo\nMyFrozenSet\n%s\x85\x81.', b']%sa'),
+    (b'czoo\nMySet\n%s\x85R.', b']%sa'), (b'(cbuiltins\nset\n%so.', b']%sa'), (b'(%sibuiltins\nset\n.', b']%sa'),
+    (b'cbuiltins\ndict\n%s\x85R.', b']%sK\x01\x86a'), (b'cbuiltins\ndict\n%s\x85R.', b'](%sK\x01la'),
+    (b'ccollections\nOrderedDict\n%s\x85R.', b'%sK\x01\x86\x85'), (b'ccollections\ndefaultdict\nN%s\x86R.', b']%sK\x01\x86a'),
+    (b'(ccollections\nOrderedDict\n%so.', b']%sK\x01\x86a'), (b'cbuiltins\nhash\n%s\x85R.', KEY),
+    (b'cbuiltins\ngetattr\ncbuiltins\ndict\nX\x08\0\0\0fromkeys\x86R%s\x85R.', b']%sa'),
+    (b'cbuiltins\ngetattr\n}X\x06\0\0\0update\x86R%s\x85R.', b']%sK\x01\x86a'),
+    (b'cbuiltins\ngetattr\ncbuiltins\ndict\nX\x0b\0\0\0__setitem__\x86R}%sK\x01\x87R.', KEY),
+    (b'cbuiltins\ngetattr\ncbuiltins\nset\nX\x06\0\0\0update\x86R\x8f%s\x86R.', b']%sa'),
+    (b'czoo\nPlain\n)\x81}X\x06\0\0\0appendcbuiltins\ngetattr\n\x8fX\x03\0\0\0add\x86Rsb%sa.', KEY),
+    (b'czoo\nPlain\n)\x81}X\x06\0\0\0extendcbuiltins\ngetattr\n\x8fX\x06\0\0\0update\x86Rsb(%se.', KEY),
+]
+
+
+@pytest.mark.parametrize('number', range(len(HASHING)))
+def test_what_hashes_a_deep_tuple(engine, number):
+    """By whichever opcode it comes to be hashed."""
+    stream, place = HASHING[number]
+    data = stream % (place % KEY if place is not KEY else KEY)
+
+    def work():
+        try:
+            engine.loads(data)
+        except RecursionError:
+            pass
+        else:
+            pytest.fail('hashed')
+
+    on_stack(STACK, work)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason='slices cannot be hashed')
+def test_a_deep_slice_as_a_key(engine):
+    """The levels are few, since the interpreter overflows its stack where a deeper slice is let go."""
+    for depth, fits in ((1000, True), (10000, False)):
+        data = b'}' + b'cbuiltins\nslice\nN' * depth + b'K\x01' + b'\x86R' * depth + b'K\x02s.'
+        if fits:
+            assert len(engine.loads(data)) == 1
+        else:
+            with pytest.raises(RecursionError, match='a slice nested more than 2500 deep cannot be hashed'):
+                engine.loads(data)

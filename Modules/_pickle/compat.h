@@ -35,11 +35,19 @@
 #define P5_FORGET_TUPLE_HASH(op) ((void)(op))
 #endif
 
-/* 3.14: the interpreter guards the C stack while it hashes nested tuples. */
+/* 3.14: the interpreter guards the C stack while it hashes nested tuples and aliases (list[...], which came with 3.9), but not
+   slices, which can be hashed since 3.12.  Up to 3.7 a bound method's hash asks for its object's.  Does hashing this object hash
+   what it is made of, in C, with no guard? */
 #if PY_VERSION_HEX >= 0x030E0000
-#define P5_HASH_MAY_OVERFLOW 0
+#define P5_HASH_NESTS(obj) PySlice_Check(obj)
+#elif PY_VERSION_HEX >= 0x030C0000
+#define P5_HASH_NESTS(obj) (PyTuple_Check(obj) || PySlice_Check(obj) || Py_IS_TYPE(obj, &Py_GenericAliasType))
+#elif PY_VERSION_HEX >= 0x03090000
+#define P5_HASH_NESTS(obj) (PyTuple_Check(obj) || Py_IS_TYPE(obj, &Py_GenericAliasType))
+#elif PY_VERSION_HEX >= 0x03080000
+#define P5_HASH_NESTS(obj) PyTuple_Check(obj)
 #else
-#define P5_HASH_MAY_OVERFLOW 1
+#define P5_HASH_NESTS(obj) (PyTuple_Check(obj) || PyMethod_Check(obj))
 #endif
 
 /* 3.13: builds without the GIL.  There a reference count says little and containers need critical sections. */

@@ -40,77 +40,6 @@ take_mark(Unpickler *u, Py_ssize_t below)
     return first;
 }
 
-/* Hashing a tuple hashes its items, and so on down, in C and on the C stack.  Nothing else nests so: the hash of a
-   frozenset is made from those that it keeps, and whatever Python code computes is guarded by its recursion limit.
-   Walk down the tuples in `key` before the interpreter does, with a stack that has an end.  Each tuple is visited as
-   often as hashing it would visit it, so this takes no longer than the hash itself. */
-#if P5_HASH_MAY_OVERFLOW
-
-enum { HASH_DEPTH = 2500 };
-
-typedef struct {
-    PyObject *tuple;
-    Py_ssize_t next;
-} HashWalk;
-
-static int COLD
-walk_nested_tuples(PyObject *key)
-{
-    HashWalk *walk = PyMem_Malloc(HASH_DEPTH * sizeof *walk);
-    Py_ssize_t depth = 0;
-    PyObject *item;
-
-    if (walk == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    walk[0].tuple = key;
-    walk[0].next = 0;
-    while (depth >= 0) {
-        if (walk[depth].next == PyTuple_GET_SIZE(walk[depth].tuple)) {
-            depth--;
-            continue;
-        }
-        item = PyTuple_GET_ITEM(walk[depth].tuple, walk[depth].next++);
-        if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) == 0)
-            continue;
-        if (++depth == HASH_DEPTH)
-            break;
-        walk[depth].tuple = item;
-        walk[depth].next = 0;
-    }
-    PyMem_Free(walk);
-    return depth < 0 ? 0 : -2;
-}
-
-ROOM int
-check_hash_depth(Unpickler *u, PyObject *key)
-{
-    Py_ssize_t i, size = PyTuple_Check(key) ? PyTuple_GET_SIZE(key) : 0;
-    int result = 0;
-
-    for (i = 0; i < size; i++) {
-        if (PyTuple_Check(PyTuple_GET_ITEM(key, i))) {
-            result = walk_nested_tuples(key);
-            break;
-        }
-    }
-    if (result == -2)
-        return load_fail(u, PyExc_RecursionError, "a tuple nested more than %zd deep cannot be hashed",
-                         (Py_ssize_t)HASH_DEPTH);
-    return result;
-}
-
-#else
-
-ROOM int
-check_hash_depth(Unpickler *Py_UNUSED(u), PyObject *Py_UNUSED(key))
-{
-    return 0;
-}
-
-#endif
-
 /* Before a key is hashed.  Most keys are strings. */
 static ALWAYS_INLINE int
 check_key(Unpickler *u, PyObject *key)
@@ -119,9 +48,7 @@ check_key(Unpickler *u, PyObject *key)
         return 0;
     if (!is_plain_key(key))
         free_collector(u);
-    if (P5_HASH_MAY_OVERFLOW && UNLIKELY(PyTuple_Check(key)))
-        return check_hash_depth(u, key);
-    return 0;
+    return UNLIKELY(P5_HASH_NESTS(key)) ? check_hash_depth(u, key) : 0;
 }
 
 ROOM int
@@ -302,6 +229,8 @@ extend_other(Unpickler *u, PyObject *container, PyObject **first)
             goto done;
         for (i = 0; i < size; i++)
             PyList_SET_ITEM(list, i, Py_NewRef(first[i]));
+        if (check_what_call_hashes(u, method, &list, 1) < 0)
+            goto done;
         result = PyObject_CallOneArg(method, list);
         if (result == NULL)
             goto done;
@@ -312,6 +241,8 @@ extend_other(Unpickler *u, PyObject *container, PyObject **first)
         if (method == NULL)
             goto done;
         for (item = first; item < u->stack.top; item++) {
+            if (check_what_call_hashes(u, method, item, 1) < 0)
+                goto done;
             result = PyObject_CallOneArg(method, *item);
             if (result == NULL)
                 goto done;

@@ -4,24 +4,13 @@
 #include "known.h"
 #include "typeinfo.h"
 
-/* set(items) and frozenset(items), as protocols below 4 write them, hash their items just like ADDITEMS. */
-static int
-check_set_items(Unpickler *u, PyObject *callable, PyObject *args)
+/* The call that a pickle asks for. */
+static PyObject *
+call(Unpickler *u, PyObject *callable, PyObject *args)
 {
-    PyObject *items;
-    Py_ssize_t i;
-
-    if (!P5_HASH_MAY_OVERFLOW || (callable != (PyObject *)&PySet_Type && callable != (PyObject *)&PyFrozenSet_Type)
-            || PyTuple_GET_SIZE(args) != 1)
-        return 0;
-    items = PyTuple_GET_ITEM(args, 0);
-    if (!PyList_CheckExact(items))
-        return 0;
-    for (i = 0; i < PyList_GET_SIZE(items); i++) {
-        if (PyTuple_Check(PyList_GET_ITEM(items, i)) && check_hash_depth(u, PyList_GET_ITEM(items, i)) < 0)
-            return -1;
-    }
-    return 0;
+    if (check_what_call_hashes(u, callable, ((PyTupleObject *)args)->ob_item, PyTuple_GET_SIZE(args)) < 0)
+        return NULL;
+    return PyObject_Call(callable, args, NULL);
 }
 
 /* What is known of the form of a type's instances.  To find it out may import a module. */
@@ -78,12 +67,10 @@ load_reduce(Unpickler *u)
         return 0;
     }
     free_collector(u);
-    if (check_set_items(u, first[0], first[1]) < 0)
-        return -1;
     if (PyType_Check(first[0]) && !Py_IS_TYPE(first[0], &PyType_Type) && PyTuple_GET_SIZE(first[1]) == 1)
         value = find_member(u->st, (PyTypeObject *)first[0], PyTuple_GET_ITEM(first[1], 0));
     if (value == NULL)
-        value = PyObject_Call(first[0], first[1], NULL);
+        value = call(u, first[0], first[1]);
     if (value == NULL)
         return -1;
     stack_cut(&u->stack, first);
@@ -125,10 +112,19 @@ copy_namedtuple(PyTypeObject *cls, PyObject *args)
     return value;
 }
 
+/* The __new__ of frozensets fills them. */
+static ALWAYS_INLINE int
+check_arguments_of_new(Unpickler *u, PyTypeObject *cls, PyObject *args)
+{
+    if (LIKELY(cls->tp_new != PyFrozenSet_Type.tp_new))
+        return 0;
+    return check_what_call_hashes(u, (PyObject *)cls, ((PyTupleObject *)args)->ob_item, PyTuple_GET_SIZE(args));
+}
+
 ROOM int
 load_newobj(Unpickler *u)
 {
-    PyObject **first = u->stack.top - 2, *value;
+    PyObject **first = u->stack.top - 2, *value = NULL;
     PyTypeObject *cls;
 
     if (u->stack.top - u->stack.fence < 2)
@@ -154,7 +150,7 @@ load_newobj(Unpickler *u)
     if (PyType_HasFeature(cls, Py_TPFLAGS_TUPLE_SUBCLASS) && PyTuple_CheckExact(first[1])
             && makes_namedtuples(u->st, cls, PyTuple_GET_SIZE(first[1])))
         value = copy_namedtuple(cls, first[1]);
-    else
+    else if (check_arguments_of_new(u, cls, first[1]) == 0)
         value = cls->tp_new(cls, first[1], NULL);
     if (value == NULL)
         return -1;
@@ -178,6 +174,8 @@ load_newobj_ex(Unpickler *u)
     if (!PyArg_ValidateKeywordArguments(first[2]))
         return -1;
     cls = (PyTypeObject *)first[0];
+    if (check_arguments_of_new(u, cls, first[1]) < 0)
+        return -1;
     value = cls->tp_new(cls, first[1], first[2]);
     if (value == NULL)
         return -1;
@@ -200,7 +198,7 @@ instantiate(Unpickler *u, PyObject *cls, PyObject *args)
     if (found < 0)
         return NULL;
     if (found)
-        return PyObject_Call(cls, args, NULL);
+        return call(u, cls, args);
     method = PyObject_GetAttr(cls, u->st->s___new__);
     if (method == NULL)
         return NULL;

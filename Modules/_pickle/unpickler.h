@@ -108,11 +108,14 @@ ROOM int load_setitems(Unpickler *u);
 /* The pairs from `first` up go into the container under them. */
 ROOM int set_items(Unpickler *u, PyObject **first);
 ROOM int load_additems(Unpickler *u);
-/* RecursionError where hashing this object would overflow the C stack inside the interpreter. */
-ROOM int check_hash_depth(Unpickler *u, PyObject *key);
 /* What the stack lacks: a mark in the way, or objects. */
 ROOM int stack_underflow(Unpickler *u);
 ROOM int no_mark(Unpickler *u);
+
+/* hash_depth.c: RecursionError where hashing this object would overflow the C stack inside the interpreter, or what a call
+   hashes of its arguments. */
+ROOM int check_hash_depth(Unpickler *u, PyObject *key);
+ROOM int check_what_call_hashes(Unpickler *u, PyObject *callable, PyObject *const *arguments, Py_ssize_t count);
 
 /* load_objects.c */
 ROOM int load_reduce(Unpickler *u);
