@@ -289,8 +289,10 @@ static int
 begin_large(Writer *w, const unsigned char *header, size_t header_size)
 {
     writer_close_frame(w);
-    if (put_bytes(w, header, header_size) < 0)
+    if (writer_reserve(w, header_size) < 0)
         return -1;
+    memcpy(w->next, header, header_size);   /* put_bytes() has gcc see more than nine bytes read */
+    w->next += header_size;
     return w->write == NULL ? 0 : flush(w);
 }
 
