@@ -2,15 +2,18 @@
 """Reading: every opcode of protocols 0 to 5, encodings, names, buffers, frames, and what is malformed."""
 import collections
 import copyreg
+import gc
 import io
 import pickle
 import struct
 import sys
 import types
+import weakref
 
 import pytest
 
 import zoo
+from implementations import PYPY
 from pickle5 import pickletools
 
 only = pytest.mark.only
@@ -769,3 +772,27 @@ def test_many_names_met_again(impl, monkeypatch):
         for name, module in modules.items():
             for attribute in ('ab', 'ba', 'aab', 'aba', '_b', 'b' * 250):
                 assert impl.loads(named(name, attribute)) == (name, attribute)
+
+
+def test_tuples_in_cycles_end(impl):
+    """The collector finds a cycle through a tuple, whatever else is in it and wherever."""
+    for size in (1, 2, 3, 4, 9):
+        for place in range(size):
+            items = [1, 'two', 3.0, None, b'five', True, 7, 'eight', 9][:size]
+            items[place] = node = zoo.Plain()
+            node.held = tuple(items)
+            copy = impl.loads(pickle.dumps(node, 4))
+            assert copy.held[place] is copy
+            ended = weakref.ref(copy)
+            del copy
+            gc.collect()
+            assert ended() is None
+
+
+def test_tuples_of_atoms_are_no_matter_of_the_collector(impl):
+    """They are as it leaves them: not tracked, once it has seen them."""
+    for items in ((1,), ('a', 2), (1.5, None, b'x'), tuple('abcd'), (), ('a', [1]), ([],), (1, 2, 3, {})):
+        copy = impl.loads(pickle.dumps(items, 4))
+        twin = tuple(list(items))
+        gc.collect()
+        assert copy == items and (PYPY or gc.is_tracked(copy) == gc.is_tracked(twin))

@@ -92,6 +92,13 @@ cut_stack(Unpickler *u, PyObject **first)
     }
 }
 
+/* Has it no references that the collector would follow? */
+static ALWAYS_INLINE int
+is_no_container(PyObject *object)
+{
+    return !PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HAVE_GC);
+}
+
 /* Does hashing and comparing it run nothing but the interpreter's own code? */
 static ALWAYS_INLINE int
 is_plain_key(PyObject *key)

@@ -460,6 +460,9 @@ next:
             PyTuple_SET_ITEM(value, 1, top[1]);
         if (n > 2)
             PyTuple_SET_ITEM(value, 2, top[2]);
+        /* The collector would find out by itself that it need not know this one, but only after it went through it. */
+        if (is_no_container(top[0]) && is_no_container(top[n - 1]) && is_no_container(top[n / 2]))
+            PyObject_GC_UnTrack(value);
         *top++ = value;
         DISPATCH();
     OPCODE(TUPLE):

@@ -55,7 +55,7 @@ ROOM int
 load_tuple(Unpickler *u)
 {
     PyObject **first = take_mark(u, 0), *tuple;
-    Py_ssize_t size;
+    Py_ssize_t size, i;
 
     if (first == NULL)
         return -1;
@@ -63,8 +63,14 @@ load_tuple(Unpickler *u)
     tuple = PyTuple_New(size);
     if (tuple == NULL)
         return -1;
-    if (size > 0)
+    if (size > 0) {
         copy_short(((PyTupleObject *)tuple)->ob_item, first, (size_t)size * sizeof *first);
+        /* The collector would find out by itself that it need not know a tuple of atoms, but only after it went through it. */
+        for (i = 0; i < size && is_no_container(first[i]); i++)
+            ;
+        if (i == size)
+            PyObject_GC_UnTrack(tuple);
+    }
     u->stack.top = first;
     return stack_push(&u->stack, tuple);
 }
