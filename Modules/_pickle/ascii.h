@@ -6,8 +6,9 @@
 #include "macros.h"
 #include "copying.h"
 #include "hugepages.h"
+#include "vectors.h"
 
-/* Are these n bytes all ASCII?  Eight at a time, the last eight overlapping those before. */
+/* Are these n bytes all ASCII?  Eight or sixteen at a time, the last ones overlapping those before. */
 static ALWAYS_INLINE int
 is_short_ascii(const unsigned char *p, Py_ssize_t n)
 {
@@ -15,6 +16,14 @@ is_short_ascii(const unsigned char *p, Py_ssize_t n)
     uint32_t half, half_last;
     Py_ssize_t i;
 
+#if P5_SSE2
+    if (n > VECTOR) {
+        __m128i all = load_16(p + n - VECTOR);
+        for (i = 0; i + VECTOR < n; i += VECTOR)
+            all = _mm_or_si128(all, load_16(p + i));
+        return _mm_movemask_epi8(all) == 0;
+    }
+#endif
     if (n >= 8) {
         for (i = 0; i + 8 < n; i += 8) {
             memcpy(&word, p + i, 8);
@@ -35,12 +44,30 @@ is_short_ascii(const unsigned char *p, Py_ssize_t n)
 
 enum { ASCII_STEP = 1024 };
 
+/* ASCII_STEP of them. */
+static ALWAYS_INLINE int
+is_ascii_step(const unsigned char *p)
+{
+#if P5_SSE2
+    __m128i all = _mm_setzero_si128(), more = all;
+    int i;
+
+    for (i = 0; i < ASCII_STEP; i += 4 * VECTOR) {
+        all = _mm_or_si128(all, _mm_or_si128(load_16(p + i), load_16(p + i + VECTOR)));
+        more = _mm_or_si128(more, _mm_or_si128(load_16(p + i + 2 * VECTOR), load_16(p + i + 3 * VECTOR)));
+    }
+    return _mm_movemask_epi8(_mm_or_si128(all, more)) == 0;
+#else
+    return is_short_ascii(p, ASCII_STEP);
+#endif
+}
+
 /* The same, looking no further than need be. */
 static NOINLINE UNUSED int
 is_long_ascii(const unsigned char *p, Py_ssize_t n)
 {
     for (; n > ASCII_STEP; p += ASCII_STEP, n -= ASCII_STEP) {
-        if (!is_short_ascii(p, ASCII_STEP))
+        if (!is_ascii_step(p))
             return 0;
     }
     return is_short_ascii(p, n);
@@ -59,7 +86,7 @@ new_ascii(const unsigned char *p, Py_ssize_t n)
     PyObject *text;
 
     if (UNLIKELY(n <= 1))       /* the interpreter keeps one of each of these */
-        return PyUnicode_FromStringAndSize((const char *)p, n);
+        return n == 1 ? PyUnicode_FromOrdinal(p[0]) : PyUnicode_New(0, 0);
     text = PyUnicode_New(n, 127);
     if (UNLIKELY(text == NULL))
         return NULL;

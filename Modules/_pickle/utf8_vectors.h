@@ -11,27 +11,15 @@
 #include "macros.h"
 #include "copying.h"
 #include "endian.h"
+#include "vectors.h"
 
+/* Text shorter than a VECTOR is not for the functions here. */
 #if P5_SSE2
-#include <emmintrin.h>
 
 enum {
-    VECTOR = 16,                /* bytes; shorter text is not for the functions here */
     WINDOW = 64,                /* bytes that have their bits in one mask */
     SPARSE = 6                  /* where no more than one byte in so many begins what is not ASCII, the rest is copied */
 };
-
-static ALWAYS_INLINE __m128i
-load_16(const void *p)
-{
-    return _mm_loadu_si128((const __m128i *)p);
-}
-
-static ALWAYS_INLINE void
-store_16(void *p, __m128i v)
-{
-    _mm_storeu_si128((__m128i *)p, v);
-}
 
 /* Ones in each byte that is 10xxxxxx. */
 static ALWAYS_INLINE __m128i
