@@ -19,7 +19,19 @@ import xml.etree.ElementTree
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET = os.path.join(os.path.dirname(HERE), 'docs', 'compatibility.md')
 
-HEAD = '''# What was run where
+HEAD = '''# Compatibility
+
+## What runs
+
+| interpreter | with the engine | without it |
+|---|---|---|
+| CPython 3.8 to 3.15 | the level of 3.15 | the interpreter's own pickle |
+| CPython 3.6 and 3.7 | the level of 3.15 | Python code: the interpreter's own, with protocol 5 added |
+| PyPy 3 | – | the interpreter's own pickle |
+
+On older Pythons a few things [differ from the interpreter's own pickle](migrate.md#what-differs).
+
+## What was run where
 
 Written by `tests/write_compatibility.py` out of the runs that `make test-all` makes, on Linux.
 
@@ -28,7 +40,7 @@ and are not among those run. A dash: that interpreter has no such tests installe
 
 '''
 
-OWN = '''## pickle5's own tests
+OWN = '''### pickle5's own tests
 
 Each test runs against every implementation that is there: the engine (CPython only), the Python half, and the interpreter's own
 pickle as the reference. Where a feature is not there it is skipped, or there is none.
@@ -36,7 +48,7 @@ pickle as the reference. Where a feature is not there it is skipped, or there is
 '''
 
 SUITES = '''
-## CPython's own tests, run on pickle5
+### CPython's own tests, run on pickle5
 
 `tests/stdlib_suite.py` puts pickle5 in the place of `pickle`, `_pickle` and `pickletools` and runs the tests that are
 installed with each interpreter. Suites that are not about pickling as a whole contribute their tests whose name holds "pickl".
@@ -44,7 +56,7 @@ installed with each interpreter. Suites that are not about pickling as a whole c
 '''
 
 EXCHANGE = '''
-## Exchange
+### Exchange
 
 `tests/exchange.py`: the pickle5 and the pickle of each of these interpreters write the corpus in every protocol they know; all of
 them read all of it, and what Python 2 wrote, and compare what they get with what was written.
