@@ -42,7 +42,7 @@ assert os.path.dirname(os.path.dirname(os.path.abspath(pickle5.__file__))) != os
 
 assert install("-r", os.path.join(TESTS, "requirements.txt"))
 numpy = os.environ.get("PICKLE5_NUMPY") != "no"
-numpy = numpy and install("numpy")
+numpy = numpy and install("-U", "numpy")
 test(*(os.environ.get("PICKLE5_TESTS") or ". --ignore=reliability").split())
 if numpy and install_oldest():
     test(*WITH_NUMPY)
