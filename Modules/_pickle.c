@@ -21,6 +21,7 @@
 #include "_pickle/save_items.c"
 #include "_pickle/save_global.c"
 #include "_pickle/known.c"
+#include "_pickle/uuids.c"
 #include "_pickle/typeinfo.c"
 #include "_pickle/save_datetime.c"
 #include "_pickle/save_instance.c"

@@ -23,7 +23,7 @@ if __name__ == "__main__":
 
 CASES = """pyperformance_pickle pyperformance_list pyperformance_dict records_1 records_100 ints_small ints_32 ints_64
 floats str_ascii_short str_2_byte tuples dict_by_str dict_by_int sets shared bytes_short instances slots dataclasses
-namedtuples enums datetimes decimals tiny_message one_int one_object deep_400 json_document""".split()
+namedtuples enums datetimes decimals uuids tiny_message one_int one_object deep_400 json_document""".split()
 
 #: More instructions than this, or times whose median and upper quartile are below these ratios, are called slower.
 MORE, MEDIAN, QUARTILE = 1.01, 0.95, 0.97

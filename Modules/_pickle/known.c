@@ -16,7 +16,17 @@ static const char known_source[] =
     "    return __getnewargs__\n"
     "namedtuple = make(().__class__)\n"
     "def enum(self, proto):\n"
-    "    return self.__class__, (self._value_, )\n";
+    "    return self.__class__, (self._value_, )\n"
+    "def uuid_getstate(self):\n"
+    "    d = {'int': self.int}\n"
+    "    if self.is_safe != SafeUUID.unknown:\n"
+    "        d['is_safe'] = self.is_safe.value\n"
+    "    return d\n"
+    "def uuid_setstate(self, state):\n"
+    "    object.__setattr__(self, 'int', state['int'])\n"
+    "    object.__setattr__(self, 'is_safe',\n"
+    "                       SafeUUID(state['is_safe'])\n"
+    "                       if 'is_safe' in state else SafeUUID.unknown)\n";
 
 /* One of the functions above, borrowed; NULL, with no exception, if it cannot be made. */
 static PyObject *
@@ -86,6 +96,24 @@ is_known_function(State *st, PyObject *function, const char *name)
         return 0;
     known = known_function(st, name);
     return known != NULL && same_function(st, function, known);
+}
+
+/* Has it the same constants too, and is `constant` one of them, as this very object?  Where a docstring may stand there is none. */
+ROOM int
+has_known_constants(State *st, PyObject *function, const char *name, PyObject *constant)
+{
+    PyObject *known = Py_XNewRef(known_function(st, name)), *code = PyFunction_GET_CODE(function), *constants = NULL;
+    Py_ssize_t i;
+    int found = 0;
+
+    if (known != NULL && same_attribute(code, PyFunction_GET_CODE(known), st->s_co_consts))
+        constants = PyObject_GetAttr(code, st->s_co_consts);
+    for (i = 0; constants != NULL && i < PyTuple_GET_SIZE(constants); i++)
+        found |= PyTuple_GET_ITEM(constants, i) == constant;
+    PyErr_Clear();
+    Py_XDECREF(constants);
+    Py_XDECREF(known);
+    return found;
 }
 
 /* ---- making namedtuples ---- */

@@ -6,6 +6,8 @@
 
 /* Does this function do what the one of that name at the head of known.c does? */
 ROOM int is_known_function(State *st, PyObject *function, const char *name);
+/* And has one that does the same constants, `constant` being one of them? */
+ROOM int has_known_constants(State *st, PyObject *function, const char *name, PyObject *constant);
 /* Does cls.__new__(cls, *args) make a namedtuple of `count` arguments, and no more than that?  `cls` is a subclass of tuple. */
 ROOM int makes_namedtuples(State *st, PyTypeObject *cls, Py_ssize_t count);
 /* What it makes; the references to the items are taken, unless it fails.  A new reference. */

@@ -11,6 +11,7 @@
    What is known of a type stands as long as its version tag: any change of the type or of its bases gives it another. */
 #include "unpickler.h"
 #include "gc_hold.h"
+#include "uuids.h"
 
 /* Steps through a state that foreign code may change meanwhile: no more steps than it had items at first, and own
    references to what is in hand. */
@@ -505,6 +506,8 @@ load_build(Unpickler *u)
     if (u->stack.top - u->stack.fence < 2)
         return stack_underflow(u);
     found = build_plainly(u, first[0], first[1]);
+    if (found == 0)
+        found = set_uuid_state(u->st, first[0], first[1]);
     if (found < 0)
         return -1;
     if (found) {
@@ -512,6 +515,7 @@ load_build(Unpickler *u)
         return 0;
     }
     free_collector(u);
+    look_at_setstate(u->st, Py_TYPE(first[0]));
     found = PyObject_GetOptionalAttr(first[0], u->st->s___setstate__, &setstate);
     if (found < 0)
         return -1;

@@ -15,6 +15,7 @@
    A frame may end before each of these objects, also where they are never made.  Most of them are written in one go, without
    looking; so what begins close to the end of the frame goes the general way. */
 #include "save_inline.h"
+#include "uuids.h"
 
 /* What is written in one go takes less: the names of one of datetime's classes, its fields and memo numbers. */
 enum { IN_ONE_GO = 64 };
@@ -302,6 +303,22 @@ save_namedtuple(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position
     return put_call(p, obj, unique, size, OP_NEWOBJ) < 0 ? -1 : 1;
 }
 
+/* A UUID: its state is a dict with one item. */
+static int
+save_uuid(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
+{
+    PyObject *number = find_uuid_state(p->st, obj);
+
+    if (number == NULL || !PyLong_CheckExact(number) || P5_LONG_NDIGITS(number) > 6)
+        return 0;
+    if (save_get(p, class_position) < 0 || put_op(&p->out, OP_EMPTY_TUPLE) < 0 || put_op(&p->out, OP_NEWOBJ) < 0
+            || memoize(p, obj, unique) < 0 || put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0
+            || save(p, p->st->s_int, 0) != SAVED || save(p, number, 0) != SAVED || put_op(&p->out, OP_SETITEM) < 0
+            || put_op(&p->out, OP_BUILD) < 0)
+        return -1;
+    return 1;
+}
+
 /* The same for a type without a version tag. */
 static int
 is_untagged_member(Pickler *p, PyObject *obj)
@@ -332,7 +349,7 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     }
     form = (enum type_form)info->form;
     if (form < TYPE_UNTAGGED_ENUM
-            || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS))
+            || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS || info->asks & ASKS_UUID))
             || p->protocol < 2 || p->fast || p->persistent_id != NULL
             || p->reducer_override != NULL || (uintptr_t)p->out.next + IN_ONE_GO >= p->out.limit
             || in_dispatch_table(p, type))
@@ -353,6 +370,8 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     if (form == TYPE_UNTAGGED_ENUM || form == TYPE_ASKED) {
         if (form == TYPE_UNTAGGED_ENUM || info->asks == ASKS_VALUE)
             found = save_member(p, obj, unique, class_position);
+        else if (info->asks & ASKS_UUID)
+            found = save_uuid(p, obj, unique, class_position);
         else
             found = save_namedtuple(p, obj, unique, class_position);
         *saved = found < 0 ? SAVE_ERROR : SAVED;

@@ -51,6 +51,11 @@
     X(enum_call_code) \
     X(enum_new) \
     X(enum_new_code) \
+    X(uuid_getstate_code)     /* the code of UUID's functions, when first needed, and what they look up; see uuids.c */ \
+    X(uuid_setstate_code) \
+    X(uuid_tried)             /* the code that was looked at last */ \
+    X(safe_uuid) \
+    X(uuid_unknown) \
     X(datetime_capsule)       /* that of datetime's own functions in C; since one of its types was met */ \
     X(tuple_new)              /* tuple.__new__ */ \
     X(empty_tuple)            /* the one and only */ \
@@ -58,6 +63,8 @@
 
 /* Interned strings, as st->s_NAME. */
 #define STATE_STRINGS(X) \
+    X(SafeUUID) \
+    X(__builtins__) \
     X(__call__) \
     X(__class__) \
     X(__dict__) \
@@ -87,6 +94,7 @@
     X(_value_) \
     X(co_argcount) \
     X(co_code) \
+    X(co_consts) \
     X(co_freevars) \
     X(co_kwonlyargcount) \
     X(co_names) \
@@ -96,7 +104,10 @@
     X(dispatch_table) \
     X(extend) \
     X(find_class) \
+    X(int) \
+    X(is_safe) \
     X(latin1) \
+    X(object) \
     X(peek) \
     X(persistent_id) \
     X(persistent_load) \
@@ -104,6 +115,7 @@
     X(readinto) \
     X(readline) \
     X(reducer_override) \
+    X(unknown) \
     X(write)
 
 /* What typeinfo.c has found out about a type. */
@@ -126,6 +138,7 @@ enum asks {
     ASKS_STATE = 2,           /* its __getstate__ */
     ASKS_REDUCE = 4,          /* its __reduce__, and nothing else */
     ASKS_ITEMS = 8,           /* the items of a namedtuple, which its __getnewargs__ would give */
+    ASKS_UUID = 32,           /* with ASKS_STATE: its __getstate__ is that of UUID */
     ASKS_VALUE = 16           /* the value of an Enum's member, which its __reduce_ex__ would give */
 };
 
@@ -167,6 +180,7 @@ enum { GLOBAL_NAMES = 64 };   /* a power of two */
 
 typedef struct {
     TypeInfo type_infos[TYPE_INFOS];
+    unsigned int safe_uuid_version;     /* of the type safe_uuid, when it was looked at */
     size_t last_size;         /* of the last pickle that dumps() made, in bytes */
     int stands_in;            /* loaded as "_pickle", in the place of the interpreter's own: see pickle5/_install.py */
     int default_protocol;     /* where nothing is said */

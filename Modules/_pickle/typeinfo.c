@@ -20,6 +20,7 @@
    Enum is worth looking at again for each member. */
 #include "typeinfo.h"
 #include "known.h"
+#include "uuids.h"
 #include "datetime_types.h"
 
 /* Does the class, asked for an attribute, look where every class does? */
@@ -62,7 +63,7 @@ is_enum_reduce_ex(State *st, PyObject *function)
 static int
 what_it_asks(State *st, PyTypeObject *type)
 {
-    PyObject *reduce_ex = _PyType_Lookup(type, st->s___reduce_ex__), *newargs;
+    PyObject *reduce_ex = _PyType_Lookup(type, st->s___reduce_ex__), *newargs, *getstate;
     int asks = 0;
 
     if (reduce_ex != st->object_reduce_ex)
@@ -76,8 +77,9 @@ what_it_asks(State *st, PyTypeObject *type)
     newargs = _PyType_Lookup(type, st->s___getnewargs__);
     if (newargs != NULL)
         asks |= iterates_as_tuple(type) && is_known_function(st, newargs, "namedtuple") ? ASKS_ITEMS : ASKS_ARGUMENTS;
-    if (_PyType_Lookup(type, st->s___getstate__) != st->object_getstate)
-        asks |= ASKS_STATE;
+    getstate = _PyType_Lookup(type, st->s___getstate__);
+    if (getstate != st->object_getstate)
+        asks |= is_uuid_getstate(st, getstate) ? ASKS_STATE | ASKS_UUID : ASKS_STATE;
     return asks;
 }
 
