@@ -18,7 +18,7 @@
 #include "uuids.h"
 
 /* What is written in one go takes less: the names of one of datetime's classes, its fields and memo numbers. */
-enum { IN_ONE_GO = 64 };
+enum { IN_ONE_GO = 64, MAX_TEXT = 40 };
 
 /* Does the instance's own dict shadow what pickling looks up on it?  All such names begin with two underscores. */
 static int
@@ -319,6 +319,30 @@ save_uuid(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
     return 1;
 }
 
+/* A Decimal, of which only the text is made.  To make it the first context of a thread may be made, and up to 3.11 with it a
+   collection begin. */
+static int
+save_decimal(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
+{
+    PyObject *text = Py_TYPE(obj)->tp_str(obj);
+    int result = -1, found = 1;
+
+    if (text == NULL)
+        return -1;
+    if (P5_ALLOCATION_MAY_COLLECT) {
+        ran_foreign(p);
+        unique = still_unique(p, unique);
+        found = memo_lookup(&p->memo, (PyObject *)Py_TYPE(obj), &class_position);
+    }
+    if (found <= 0 || !is_short_str(text) || PyUnicode_GET_LENGTH(text) > MAX_TEXT)
+        result = found < 0 ? -1 : 0;
+    else if (save_get(p, class_position) == 0 && save(p, text, P5_IS_UNIQUE(text)) == SAVED
+             && put_call(p, obj, unique, 1, OP_REDUCE) == 0)
+        result = 1;
+    Py_DECREF(text);
+    return result;
+}
+
 /* The same for a type without a version tag. */
 static int
 is_untagged_member(Pickler *p, PyObject *obj)
@@ -349,7 +373,7 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     }
     form = (enum type_form)info->form;
     if (form < TYPE_UNTAGGED_ENUM
-            || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS || info->asks & ASKS_UUID))
+            || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS || info->asks & (ASKS_UUID | ASKS_TEXT)))
             || p->protocol < 2 || p->fast || p->persistent_id != NULL
             || p->reducer_override != NULL || (uintptr_t)p->out.next + IN_ONE_GO >= p->out.limit
             || in_dispatch_table(p, type))
@@ -372,6 +396,8 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
             found = save_member(p, obj, unique, class_position);
         else if (info->asks & ASKS_UUID)
             found = save_uuid(p, obj, unique, class_position);
+        else if (info->asks & ASKS_TEXT)
+            found = save_decimal(p, obj, unique, class_position);
         else
             found = save_namedtuple(p, obj, unique, class_position);
         *saved = found < 0 ? SAVE_ERROR : SAVED;

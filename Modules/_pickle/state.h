@@ -138,6 +138,7 @@ enum asks {
     ASKS_STATE = 2,           /* its __getstate__ */
     ASKS_REDUCE = 4,          /* its __reduce__, and nothing else */
     ASKS_ITEMS = 8,           /* the items of a namedtuple, which its __getnewargs__ would give */
+    ASKS_TEXT = 64,           /* with ASKS_REDUCE: it is Decimal, whose __reduce__ gives its text */
     ASKS_UUID = 32,           /* with ASKS_STATE: its __getstate__ is that of UUID */
     ASKS_VALUE = 16           /* the value of an Enum's member, which its __reduce_ex__ would give */
 };

@@ -59,6 +59,18 @@ is_enum_reduce_ex(State *st, PyObject *function)
     return 1;
 }
 
+/* Is it the interpreter's own Decimal, which reduces to itself called with its text?  Nobody can change that type, nor make
+   another one of that name with a method in C. */
+static int
+is_decimal(State *st, PyTypeObject *type)
+{
+    PyObject *reduce = _PyType_Lookup(type, st->s___reduce__);
+
+    return (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE))
+        && Py_IS_TYPE((PyObject *)type, &PyType_Type) && strcmp(type->tp_name, "decimal.Decimal") == 0
+        && reduce != NULL && Py_IS_TYPE(reduce, &PyMethodDescr_Type);
+}
+
 /* What an instance of the type is asked for beyond what object has, as enum asks; -1 if only it can say. */
 static int
 what_it_asks(State *st, PyTypeObject *type)
@@ -69,7 +81,7 @@ what_it_asks(State *st, PyTypeObject *type)
     if (reduce_ex != st->object_reduce_ex)
         return has_plain_metaclass(st, type) && is_enum_reduce_ex(st, reduce_ex) ? ASKS_VALUE : -1;
     if (_PyType_Lookup(type, st->s___reduce__) != st->object_reduce)
-        return has_plain_metaclass(st, type) ? ASKS_REDUCE : -1;
+        return !has_plain_metaclass(st, type) ? -1 : is_decimal(st, type) ? ASKS_REDUCE | ASKS_TEXT : ASKS_REDUCE;
     if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || type->tp_new == NULL
             || PyType_HasFeature(type, Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_TYPE_SUBCLASS)
             || _PyType_Lookup(type, st->s___getnewargs_ex__) != NULL)
