@@ -27,7 +27,7 @@ export PICKLE5_REQUIRE_C ?= 1
 endif
 
 .PHONY: help venv build demo test test-asserts test-stdlib test-wider test-installed ecosystem compatibility exchange test-one test-all test-install sanitize valgrind \
-        test-hostile test-misuse test-deep test-sizes test-file-faults reliability fuzz-quick nomemory leaks threads interpreters fuzz fuzz-coverage \
+        test-hostile test-misuse test-deep test-sizes test-file-faults reliability reliability-runs key fuzz-quick nomemory leaks threads interpreters fuzz fuzz-coverage \
         lint lint-all warnings rooms mingw macos stubs stubs-all clean bench bench-compare \
         docs linkcheck doctest new-user release-check workflows which-wheels cibuildwheel in-container in-debian needs-apt check-version bench-release \
         sdist wheel-raw wheel-pure wheels wheels-of-sdist wheels-again check-dist test-wheel test-pure test-wheels
@@ -161,8 +161,9 @@ macos: $(VENV)/.ready
 	done
 
 # --- reliability: each check by itself ---------------------------------------------------------
-# Each leaves its counts in build/reliability, for `make reliability`.
-COUNTED = $(RUN) -m pytest -q -o junit_family=xunit1 --junitxml=build/reliability/$(KEY)-$@.xml
+# Each leaves its counts in a folder of the engine's, for `make reliability`.
+LEFT = build/reliability/$(shell $(PYTHON) tests/reliability/engine.py)
+COUNTED = $(RUN) -m pytest -q -o junit_family=xunit1 --junitxml=$(LEFT)/$(KEY)-$@.xml
 # Builds of their own, in build/; the one in pickle5/ stays as it is.
 
 SANITIZE = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -175,7 +176,7 @@ sanitize: $(VENV)/.ready
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc PICKLE5_SANITIZED=1 \
 	    PYTHONPATH="$$(ls -d $(SANITIZED)/lib*)" $(VENV)/bin/pytest -q -p no:cacheprovider \
-	    --junitxml=build/reliability/$(KEY)-$@.xml $(if $(filter file,$(origin TESTS)),$(FAST),$(TESTS))
+	    --junitxml=$(LEFT)/$(KEY)-$@.xml $(if $(filter file,$(origin TESTS)),$(FAST),$(TESTS))
 
 # Up to 3.11 int.from_bytes looks at a digit that was never set, and taints every 0 that comes of it.
 VALGRIND_FLAGS ?= --undef-value-errors=no
@@ -186,6 +187,8 @@ valgrind: $(VENV)/.ready
 	    valgrind -q --error-exitcode=99 --leak-check=no $(VALGRIND_FLAGS) \
 	    --suppressions=tests/reliability/valgrind.supp \
 	    $(PY) tests/reliability/quick.py
+	@mkdir -p $(LEFT)
+	@echo '<testsuite><testcase name="quick"/></testsuite>' > $(LEFT)/$(KEY)-$@.xml
 
 ## test-hostile  streams and files made by an enemy, under limits of time and memory
 test-hostile: build
@@ -227,8 +230,8 @@ interpreters: build
 ## fuzz          the fuzzers that need nothing, each for SECONDS; SEED=n repeats a run
 fuzz: build
 	$(RUN) tests/fuzz --replay
-	@mkdir -p build/reliability
-	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --log build/reliability/$(KEY)-fuzz-seeded-$$(date +%s).log
+	@mkdir -p $(LEFT)
+	$(RUN) tests/fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --log $(LEFT)/$(KEY)-fuzz-seeded-$$(date +%s).log
 
 ## fuzz-quick    the corpus, and a minute of the same, each time from the same seed: part of the gate
 fuzz-quick:
@@ -243,7 +246,7 @@ FUZZ_CORPUS = tests/fuzz/corpus/$(patsubst differential,read,$(TARGET))
 # Not every sh has pipefail.
 fuzz-coverage: SHELL = bash
 fuzz-coverage: $(VENV)/.ready
-	mkdir -p $(FUZZER)/corpus-$(TARGET) build/reliability
+	mkdir -p $(FUZZER)/corpus-$(TARGET) $(LEFT)
 	CC=clang LDSHARED="clang -shared" CFLAGS="$(FUZZ_CLANG)" PICKLE5_DEBUG=1 \
 	    $(PY) setup.py -q build --build-base $(FUZZER)
 	clang -fsanitize=fuzzer,address,undefined -g -O1 -rdynamic tests/fuzz/libfuzzer.c -o $(FUZZER)/fuzz \
@@ -252,11 +255,19 @@ fuzz-coverage: $(VENV)/.ready
 	    PYTHONPATH="$$(ls -d $(FUZZER)/lib*):tests/fuzz:tests" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZER)/fuzz -max_total_time=$(SECONDS) -timeout=20 \
 	    -rss_limit_mb=3000 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZER)/finding- \
-	    $(FUZZER)/corpus-$(TARGET) $(FUZZ_CORPUS) 2>&1 | tee build/reliability/$(KEY)-fuzz-$(TARGET)-$$(date +%s).log
+	    $(FUZZER)/corpus-$(TARGET) $(FUZZ_CORPUS) 2>&1 | tee $(LEFT)/$(KEY)-fuzz-$(TARGET)-$$(date +%s).log
 
-## reliability   write docs/reliability.md out of what all of these left, on all interpreters that they were run with
+## reliability   write docs/reliability.md out of what all of these left, here and in earlier sittings, for this engine
 reliability:
-	$(PYTHON) tests/write_reliability.py build/reliability/*
+	$(PYTHON) tests/write_reliability.py
+
+## reliability-runs  all of these where they are meant for, but what this engine has passed (TARGETS="leaks" NAMES="3.7 i386")
+reliability-runs:
+	$(PYTHON) tests/reliability/runs.py --targets "$(TARGETS)" --names "$(NAMES)" --seconds $(SECONDS)
+
+# What names the files of this interpreter.
+key:
+	@echo $(KEY)
 
 STUBS = build/stubs-$(KEY)
 ## stubs         the type stubs: mypy --strict, and agree with the package as a wheel installs it (stubtest)
