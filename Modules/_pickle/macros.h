@@ -40,6 +40,13 @@
 #  define P5_COMPUTED_GOTO 0
 #endif
 
+/* Have the cache line at an address brought in: it will be read soon. */
+#if defined(__GNUC__) || defined(__clang__)
+#  define PREFETCH(address) __builtin_prefetch(address)
+#else
+#  define PREFETCH(address) ((void)(address))
+#endif
+
 /* Let the compiler know nothing about the value that an integer variable has here. */
 #if defined(__GNUC__) || defined(__clang__)
 #  define FORGET_VALUE(variable) __asm__("" : "+r"(variable))
