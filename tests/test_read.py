@@ -745,6 +745,18 @@ def test_modules_of_other_kinds_met_again(impl, monkeypatch):
             assert impl.loads(named('met_again', 'thing'))[1] == 'thing'
 
 
+def test_a_module_without_init(impl, monkeypatch):
+    """Up to 3.10 it has no dict."""
+    module = types.ModuleType.__new__(types.ModuleType)
+    monkeypatch.setitem(sys.modules, 'met_again', module)
+    for _ in range(2):
+        with pytest.raises(AttributeError):
+            impl.loads(named('met_again', 'thing'))
+    module.__init__('met_again')
+    module.thing = 3
+    assert impl.loads(named('met_again', 'thing')) == 3
+
+
 def test_packages_met_again(impl, monkeypatch):
     """A module whose package is gone is imported, also if its names were met."""
     package, module = types.ModuleType('met_package'), types.ModuleType('met_package.inner')

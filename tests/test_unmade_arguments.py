@@ -326,6 +326,17 @@ def test_other_classes():
             same(head + rest + b'.' + b' ' * 20)
 
 
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_a_tzinfo_that_is_none(protocol):
+    """From the memo, in the place of a tzinfo: it is one of the arguments then, and date takes no second one."""
+    ENGINE.loads(ENGINE.dumps([DAY, DAY.date(), DAY.time()], 4))
+    for name, packed in ((b'datetime', b'C\n\x07\xe4\x02\x01' + b'\0' * 6), (b'date', b'C\x04\x07\xe4\x02\x01'), (b'time', b'C\x06' + b'\0' * 6)):
+        for asked in range(1, 6):
+            put = (lambda number: b'\x94') if protocol == 4 else lambda number: b'q' + bytes([number])
+            same(b'\x80' + bytes([protocol]) + b'(N' + put(0) + b'cdatetime\n' + name + b'\n' + put(1) + packed + put(2) + b'h\x00\x86' + put(3)
+                 + b'R' + put(4) + get(asked) * 2 + b't.' + b' ' * 20)
+
+
 def test_they_hash_and_are_tracked():
     import gc
     value = ENGINE.loads(ENGINE.dumps([Point(1, 2), WithDict(3, 4), DAY, datetime.timedelta(3)], 4))

@@ -44,15 +44,21 @@ map_names(State *st, PyObject **module_name, PyObject **name)
     return 0;
 }
 
+/* The dict of what is just a module, borrowed; NULL for all else.  Up to 3.10 one that was made without __init__ has none. */
+static PyObject *
+dict_of_module(PyObject *module)
+{
+    return PyModule_CheckExact(module) ? PyModule_GetDict(module) : NULL;
+}
+
 /* An attribute of a module, by a name that is interned, so that the interpreter's caches know it again.  All that
    modules have by themselves begins with two underscores; other names are looked for in the module's dict first. */
 static PyObject *
 get_from_module(PyObject *module, PyObject *name)
 {
-    PyObject *value = NULL;
+    PyObject *dict = dict_of_module(module), *value = NULL;
 
-    if (PyModule_CheckExact(module) && !is_dunder(name)
-            && PyDict_GetItemRef(PyModule_GetDict(module), name, &value) != 0)
+    if (dict != NULL && !is_dunder(name) && PyDict_GetItemRef(dict, name, &value) != 0)
         return value;
     return PyObject_GetAttr(module, name);
 }
@@ -106,11 +112,11 @@ import_is_plain(State *st)
 static int
 is_initializing(State *st, PyObject *module)
 {
-    PyObject *spec = NULL, *flag = NULL;
+    PyObject *dict = dict_of_module(module), *spec = NULL, *flag = NULL;
     int found = 0, result = 0;
 
-    if (PyModule_CheckExact(module))
-        found = PyDict_GetItemRef(PyModule_GetDict(module), st->s___spec__, &spec);
+    if (dict != NULL)
+        found = PyDict_GetItemRef(dict, st->s___spec__, &spec);
     if (found == 0)
         found = PyObject_GetOptionalAttr(module, st->s___spec__, &spec);
     if (found <= 0)

@@ -159,6 +159,8 @@ behind_packed(Unpickler *u, const unsigned char *p, PyObject **tzinfo)
         *tzinfo = unpickler_memo_get(&u->memo, *p == OP_BINGET ? (Py_ssize_t)p[1] : (Py_ssize_t)get_u32le(p + 1));
         p += *p == OP_BINGET ? 2 : 5;
         tuple = OP_TUPLE2;
+        if (*tzinfo == Py_None)     /* in the tuple all the same */
+            return NULL;
     }
     if (p == NULL || p >= end || *p != tuple || *tzinfo == NULL)
         return NULL;
