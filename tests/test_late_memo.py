@@ -4,11 +4,14 @@ The engine keeps an object with one reference out of its identity table. Each te
 would betray it, and compares with the stdlib's bytes (3.8 and later) and with the shape of what comes back.
 """
 import collections
+import datetime
+import decimal
 import gc
 import io
 import pickletools
 import random
 import sys
+import uuid
 
 import pytest
 
@@ -795,3 +798,148 @@ def test_a_slot_that_moves_while_its_dict_is_written(engine):
         for proto in range(2, 6):
             back = engine.loads(engine.dumps(build(), proto))
             assert back[-2].slot == ['moved'] and back[-1].got is back[-2].slot
+
+
+# ---- new edges after which the log is hashed, before what they lead to has its number
+
+Point = collections.namedtuple('Point', 'name y')
+WAITING = {
+    'tuple': lambda: ('t%d' % 1, zoo.__name__, [1]),
+    'list': lambda: [zoo.__name__],
+    'set': lambda: {zoo.__name__},
+    'frozenset': lambda: frozenset([zoo.__name__, 2.5]),
+    'namedtuple': lambda: Point(zoo.__name__, 2.5),
+    'instance': lambda: zoo.Plain(a=zoo.__name__),
+    'uuid': lambda: uuid.UUID(int=7),
+    'decimal': lambda: decimal.Decimal('1.25'),
+    'datetime': lambda: datetime.datetime(2020, 1, 2),
+}
+
+
+@pytest.mark.parametrize('entries', [0, 100])
+@pytest.mark.parametrize('kind', sorted(WAITING))
+def test_a_file_takes_what_comes_next(engine, kind, entries):
+    """The file is written to right before the object, and puts it into a list that comes later."""
+    for proto in range(1, 6):
+        root = [[[i] for i in range(entries)], WAITING[kind](), 'x' * 40000, 'y' * 30000, WAITING[kind](), 'z', []]
+
+        class File(io.BytesIO):
+            def write(self, data):
+                if not root[-1]:
+                    root[-1].append(root[4])
+                return io.BytesIO.write(self, data)
+
+        out = File()
+        engine.Pickler(out, proto).dump(root)
+        back = engine.loads(out.getvalue())
+        assert back[-1][0] is back[4] and back[4] == root[4] or kind == 'instance', proto
+
+
+@pytest.mark.parametrize('entries', [0, 100])
+def test_a_file_takes_the_value_of_a_key(engine, entries):
+    for proto in range(1, 6):
+        pairs = {'a': 'x' * 40000, 'b': 'y' * 30000, zoo.__name__: [1]}
+        root = [[[i] for i in range(entries)], pairs, []]
+
+        class File(io.BytesIO):
+            def write(self, data):
+                if not root[-1]:
+                    root[-1].append(pairs[zoo.__name__])
+                return io.BytesIO.write(self, data)
+
+        out = File()
+        engine.Pickler(out, proto).dump(root)
+        back = engine.loads(out.getvalue())
+        assert back[-1][0] is back[1][zoo.__name__], proto
+
+
+@pytest.mark.parametrize('entries', [0, 100])
+def test_a_file_takes_a_namedtuple_among_its_items(engine, entries):
+    Long = collections.namedtuple('Long', ['f%d' % i for i in range(20)])
+    Long.__module__, Long.__qualname__ = __name__, 'Long'
+    globals()['Long'] = Long
+    for proto in range(2, 6):
+        long = Long(*['%d' % i * 15000 for i in range(8)] + [zoo.__name__] * 12)
+        root = [[[i] for i in range(entries)], Long(*range(20)), long, []]
+        del long
+
+        class File(io.BytesIO):
+            def write(self, data):
+                if not root[-1]:
+                    root[-1].append(root[2])
+                return io.BytesIO.write(self, data)
+
+        out = File()
+        engine.Pickler(out, proto).dump(root)
+        back = engine.loads(out.getvalue())
+        assert back[-1][0] is back[2] and back[2] == root[2], proto
+
+
+class Takes(object):
+    """While it is reduced, an open owner gets into a list."""
+
+    def __hash__(self):
+        return 1
+
+    def __eq__(self, other):
+        return self is other
+
+    def __reduce__(self):
+        Takes.hook()
+        return Takes, ()
+
+
+def taking(root, at):
+    """The same graph, whose last list gets what stands at this place as soon as a Takes is written."""
+    Takes.hook = lambda: root[-1] or root[-1].append(root[at])
+    return root
+
+
+@pytest.mark.parametrize('entries', [0, 100])
+@pytest.mark.parametrize('where', ['after', 'inside', 'nested'])
+def test_an_open_tuple_gets_a_new_edge(engine, where, entries):
+    """A tuple is begun again where a cycle leads back to it, and what it holds is not."""
+    def build():
+        later = []
+        inside = {'after': ([1],), 'inside': ([1], later), 'nested': (([1], zoo.__name__, [3], later), [2])}[where]
+        return taking([[[i] for i in range(entries)], (Takes(), zoo.__name__) + inside + ('%d' % 5,), later], 1)
+
+    for proto in range(6):
+        data = engine.dumps(build(), proto)
+        if COMPARABLE:
+            assert data == STDLIB.dumps(build(), proto), proto
+        root = build()
+        Takes.hook()
+        assert_same_shape(root, engine.loads(data))
+
+
+@pytest.mark.parametrize('entries', [0, 100])
+def test_an_open_frozenset_gets_a_new_edge(engine, entries):
+    def build():
+        names = [zoo.__name__, 'a', 'b', 'c', 'd', 'e']
+        return taking([[[i] for i in range(entries)], frozenset([Takes()] + names), []], 1)
+
+    for proto in range(4, 6):
+        back = engine.loads(engine.dumps(build(), proto))
+        assert back[-1][0] is back[1]
+
+
+@pytest.mark.parametrize('entries', [0, 100])
+def test_a_file_takes_an_open_tuple(engine, entries):
+    """Its items are met again through the list inside it."""
+    for proto in range(1, 6):
+        later = []
+        root = [[[i] for i in range(entries)], 'x' * 40000, 'y' * 30000,
+                (('%d' % 7, zoo.__name__, ['own'], later), ['too'], '%d' % 8), later]
+
+        class File(io.BytesIO):
+            def write(self, data):
+                if not later:
+                    later.append(root[3])
+                return io.BytesIO.write(self, data)
+
+        out = File()
+        engine.Pickler(out, proto).dump(root)
+        back = engine.loads(out.getvalue())
+        assert back[-1] is back[3][0][-1] and back[-1][0] is back[3], proto
+        assert_same_shape(root, back)

@@ -13,10 +13,13 @@
    - It can be met a second time only over a new edge, which foreign code made, or because its owner is walked twice.
      Whatever runs foreign code makes the log stale (`foreign` is counted up).  A miss on a stale log first hashes the log and looks again
      (memo_hash_log).  Each position is hashed at most once, so the worst case is what hashing everything would cost.
-   - So whether one edge owns an object may be read before foreign code runs and relied on after it, as long as nothing was
-     numbered in between but what is known not to be this object: for a write() or a persistent_id() nothing, unless it
-     assigned the memo (`assigned`, still_unique()).  Where other objects are written in between, foreign code may have led
-     to this one from them (waiting_is_unique()).
+   - So whether one edge owns an object may be read before foreign code runs and relied on after it, as long as the log is
+     stale when it takes its number, and nothing was numbered in between but what is known not to be this object.  A
+     write() or a persistent_id() numbers nothing, unless it assigned the memo (`assigned`); but a miss may hash the log
+     before the object is in it.  So that is for objects that take their number at once, before any other is looked for
+     (still_unique()).  What takes it after its contents is hashed, with the contents left, if foreign code ran meanwhile
+     (owner_is_unique()).  Where other objects are written in between, foreign code may have led to this one from them
+     (waiting_is_unique()).
    - An owner is walked twice when it takes its number after its contents and a cycle leads back to it while it is open:
      tuples and frozensets (a reduce value means foreign code, hence a stale log).  A cycle needs a second edge to the
      owner, so the owner was hashed, not logged.  Hence the rule: the children of a hashed tuple or frozenset are hashed

@@ -73,12 +73,15 @@ ran_foreign(Pickler *p)
     p->memo.foreign++;
 }
 
-/* What was read of an object before foreign code ran that wrote nothing to this pickle: is it still sure that it has no number
-   and that one edge leads to it (memo.c)? */
+/* What was read of an object before foreign code ran that wrote nothing to this pickle: may it still be logged (memo.c)?  Only if
+   it takes its number before another object is looked for in the memo. */
 static ALWAYS_INLINE int
-still_unique(const Pickler *p, int unique)
+still_unique(const Pickler *p, PyObject *obj, int unique)
 {
-    return unique && !p->memo.assigned;
+    PyTypeObject *type = Py_TYPE(obj);
+
+    return unique && !p->memo.assigned
+        && (type == &PyUnicode_Type || type == &PyList_Type || type == &PyDict_Type || type == &PySet_Type || type == &PyBytes_Type);
 }
 
 /* A child that waits while another is written: note whether one edge owns it. */
@@ -94,6 +97,13 @@ static ALWAYS_INLINE int
 waiting_is_unique(const Pickler *p, const Walk *walk)
 {
     return walk->child_unique && walk->foreign == (uint32_t)p->memo.foreign;
+}
+
+/* Does one edge own the tuple or frozenset that is open, and has no foreign code run since? */
+static ALWAYS_INLINE int
+owner_is_unique(const Pickler *p, const Walk *walk)
+{
+    return walk->unique && walk->foreign == (uint32_t)p->memo.foreign;
 }
 
 /* Nothing that the engine does on its own can run foreign code before the next `limit`: no hook, no file's write. */

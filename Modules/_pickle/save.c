@@ -118,12 +118,12 @@ save_slowly(Pickler *p, PyObject *obj, int unique)
         goto done;
     if (wrote) {
         ran_foreign(p);
-        unique = still_unique(p, unique);
+        unique = still_unique(p, obj, unique);
     }
     if (p->persistent_id != NULL) {
         pid = PyObject_CallOneArg(p->persistent_id, obj);
         ran_foreign(p);
-        unique = still_unique(p, unique);
+        unique = still_unique(p, obj, unique);
         if (pid == NULL)
             goto done;
         if (pid != Py_None) {

@@ -442,9 +442,11 @@ in_batch:
                 saved = save(p, key, key_unique);
                 if (saved != SAVED)
                     return saved;
-                /* what foreign code may have run, nothing but a str or an int was written */
-                if (PyUnicode_CheckExact(walk->held) || PyLong_CheckExact(walk->held))
-                    note_waiting(p, walk, still_unique(p, walk->child_unique));
+                /* If foreign code ran, nothing but a str or an int was written; and the log is stale still, or will be by the
+                   value's persistent_id(). */
+                if (!waiting_is_unique(p, walk) && (PyUnicode_CheckExact(walk->held) || PyLong_CheckExact(walk->held))
+                        && (p->persistent_id != NULL || p->memo.foreign != p->memo.foreign_hashed))
+                    note_waiting(p, walk, still_unique(p, walk->aux, walk->child_unique));
             }
 key_done:
             walk->stage = DICT_VALUE;
@@ -512,6 +514,7 @@ save_tuple(Pickler *p, PyObject *obj, int unique)
     if (UNLIKELY(walk == NULL))
         return SAVE_ERROR;
     walk->unique = (unsigned char)unique;
+    walk->foreign = (uint32_t)p->memo.foreign;
     walk->size = (Py_ssize_t)p->tuple_visits;
     walk->at = at;
     walk->stage = written == 0 ? ITEM_IS_NO_ATOM : 0;
@@ -550,7 +553,7 @@ close_tuple(Pickler *p, Walk *walk)
     if (UNLIKELY(known != 0))
         result = known < 0 ? -1 : drop_tuple_items(p, walk, position);
     else
-        result = put_tuple(p, walk->obj, PyTuple_GET_SIZE(walk->obj), walk->unique);
+        result = put_tuple(p, walk->obj, PyTuple_GET_SIZE(walk->obj), owner_is_unique(p, walk));
     if (LIKELY(result == 0))
         walks_pop(&p->walks);
     return result;
@@ -571,7 +574,7 @@ step_tuple(Pickler *p)
     while (walk->at < size) {
         if (walk->stage == ITEM_IS_NO_ATOM)
             walk->stage = 0;
-        else if (save_atoms(p, ((PyTupleObject *)tuple)->ob_item, &walk->at, size, walk->unique) < 0) {
+        else if (save_atoms(p, ((PyTupleObject *)tuple)->ob_item, &walk->at, size, owner_is_unique(p, walk)) < 0) {
             walk->in_child = 1;
             return -1;
         }
@@ -579,7 +582,7 @@ step_tuple(Pickler *p)
             break;
         item = PyTuple_GET_ITEM(tuple, walk->at);
         walk->in_child = 1;
-        saved = save(p, item, P5_IS_UNIQUE(item) && walk->unique);
+        saved = save(p, item, P5_IS_UNIQUE(item) && owner_is_unique(p, walk));
         if (saved != SAVED)
             return saved;
 child_done:
@@ -592,9 +595,10 @@ child_done:
 /* ---- set and frozenset ---- */
 
 /* Write atoms as long as they come, from slot walk->at on.  1 with a new reference to the first element that is none, or
-   that a boundary stands before, and whether it is unique; 0 at the end of the set or the batch; -1 on error. */
+   that a boundary stands before, and whether it is unique; 0 at the end of the set or the batch; -1 on error.
+   `may_log`: elements that the set's edge alone owns need not be hashed. */
 static int
-save_set_atoms(Pickler *p, Walk *walk, PyObject **element, int *unique)
+save_set_atoms(Pickler *p, Walk *walk, int may_log, PyObject **element, int *unique)
 {
     PySetObject *set = (PySetObject *)walk->obj;
     setentry *entry;
@@ -604,7 +608,7 @@ save_set_atoms(Pickler *p, Walk *walk, PyObject **element, int *unique)
         entry = &set->table[walk->at];
         if (entry->key == NULL || entry->hash == -1)   /* -1 marks a slot whose element was removed */
             continue;
-        *unique = P5_IS_UNIQUE(entry->key) && !walk->hash_children;
+        *unique = P5_IS_UNIQUE(entry->key) && may_log;
         written = is_quiet(p) ? save_atom(p, entry->key, *unique) : 0;
         if (written <= 0) {
             if (written < 0)
@@ -681,7 +685,7 @@ step_set(Pickler *p)
         walk->batch = BATCH_SIZE;
         if (tick(p, walk->left < BATCH_SIZE ? walk->left : BATCH_SIZE) < 0 || put_op(&p->out, OP_MARK) < 0)
             return -1;
-        while ((found = save_set_atoms(p, walk, &element, &unique)) > 0) {
+        while ((found = save_set_atoms(p, walk, 1, &element, &unique)) > 0) {
             saved = save_element(p, walk, element, unique);
             if (saved != SAVED)
                 return saved;
@@ -717,7 +721,7 @@ save_frozenset(Pickler *p, PyObject *obj, int unique)
     if (walk == NULL)
         return SAVE_ERROR;
     walk->unique = (unsigned char)unique;
-    walk->hash_children = !unique;
+    walk->foreign = (uint32_t)p->memo.foreign;
     walk->batch = -1;   /* no batches: all elements stand between MARK and FROZENSET */
     walk->size = (Py_ssize_t)++p->frozenset_visits;
     return SAVE_PUSHED;
@@ -734,7 +738,7 @@ step_frozenset(Pickler *p)
 
     if (walk->in_child)
         goto child_done;
-    while ((found = save_set_atoms(p, walk, &element, &unique)) > 0) {
+    while ((found = save_set_atoms(p, walk, owner_is_unique(p, walk), &element, &unique)) > 0) {
         saved = save_element(p, walk, element, unique);
         if (saved != SAVED)
             return saved;
@@ -751,7 +755,7 @@ child_done:
         if (put_op(&p->out, OP_POP_MARK) < 0 || save_get(p, position) < 0)
             return -1;
     }
-    else if (put_op(&p->out, OP_FROZENSET) < 0 || memoize(p, walk->obj, walk->unique) < 0)
+    else if (put_op(&p->out, OP_FROZENSET) < 0 || memoize(p, walk->obj, owner_is_unique(p, walk)) < 0)
         return -1;
     walks_pop(&p->walks);
     return 0;

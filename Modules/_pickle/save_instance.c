@@ -156,7 +156,7 @@ save_plain_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_posi
     Py_DECREF(names);
     if (P5_ALLOCATION_MAY_COLLECT) {
         ran_foreign(p);
-        unique = still_unique(p, unique);
+        unique = unique && !p->memo.assigned;   /* it takes its number before the memo is looked into */
     }
     if (found > 0)
         *saved = begin_instance(p, obj, unique, class_position, dict, slots);
@@ -285,6 +285,7 @@ static int
 save_namedtuple(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
 {
     Py_ssize_t i, size = PyTuple_GET_SIZE(obj);
+    size_t foreign = p->memo.foreign;
     PyObject *item;
 
     for (i = 0; i < size; i++) {
@@ -300,7 +301,8 @@ save_namedtuple(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position
         if (save(p, item, unique && P5_IS_UNIQUE(item)) != SAVED)
             return -1;
     }
-    return put_call(p, obj, unique, size, OP_NEWOBJ) < 0 ? -1 : 1;
+    /* A frame may have ended among many items. */
+    return put_call(p, obj, unique && foreign == p->memo.foreign, size, OP_NEWOBJ) < 0 ? -1 : 1;
 }
 
 /* A UUID: its state is a dict with one item. */
@@ -331,7 +333,7 @@ save_decimal(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
         return -1;
     if (P5_ALLOCATION_MAY_COLLECT) {
         ran_foreign(p);
-        unique = still_unique(p, unique);
+        unique = 0;
         found = memo_lookup(&p->memo, (PyObject *)Py_TYPE(obj), &class_position);
     }
     if (found <= 0 || !is_short_str(text) || PyUnicode_GET_LENGTH(text) > MAX_TEXT)
@@ -369,7 +371,7 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     if (!type_info_is_about(info, type)) {
         info = find_type_info(p->st, type);
         ran_foreign(p);
-        unique = still_unique(p, unique);
+        unique = 0;
     }
     form = (enum type_form)info->form;
     if (form < TYPE_UNTAGGED_ENUM
@@ -381,7 +383,7 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     if (form == TYPE_UNTAGGED_ENUM) {
         if (!is_untagged_member(p, obj))
             return 0;
-        unique = still_unique(p, unique);
+        unique = 0;
     }
     *saved = SAVE_ERROR;
     found = memo_lookup(&p->memo, (PyObject *)type, &class_position);

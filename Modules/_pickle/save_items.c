@@ -79,7 +79,7 @@ item_of_batch(Pickler *p, Walk *walk, PyObject **item, int *unique)
     if (!p->bin)
         return 1;
     found = next_item(p, walk->aux, &walk->held, &waiting_unique);
-    *unique = still_unique(p, *unique);
+    *unique = still_unique(p, *item, *unique);
     note_waiting(p, walk, waiting_unique);
     if (found < 0 || (found > 0 && put_op(&p->out, OP_MARK) < 0)) {
         Py_CLEAR(*item);

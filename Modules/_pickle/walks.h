@@ -34,12 +34,11 @@ typedef struct {
     unsigned char stage;          /* where a WALK_REDUCE and the like stand; see save_reduce.c */
     unsigned char in_child;       /* a child is being written: an error belongs to it, and gets its note */
     unsigned char unique;         /* one edge owned the object when its walk began */
-    unsigned char hash_children;  /* frozensets: `unique` is no, so the elements are hashed whatever their count */
     unsigned char open;           /* a batch is open */
     unsigned char single;         /* the open batch has one item and no MARK */
     unsigned char child_unique;   /* one edge owned the child that waits (see waiting_is_unique()) */
     int batch;                    /* items that the open batch may still take */
-    uint32_t foreign;             /* the memo's `foreign` when that was read */
+    uint32_t foreign;             /* the memo's `foreign` when that or `unique` was read */
     PyObject *obj;                /* what is being written */
     PyObject *aux;                /* a second object: a pending dict value, an iterator, a reduce value */
     PyObject *held;               /* a third: a dict key, a pending item, arguments made by the engine */
