@@ -1,6 +1,7 @@
 """Calls whose arguments are not made (load_calls.c): whoever asks the memo for them gets them, and nothing else can tell."""
 import collections
 import datetime
+import decimal
 import io
 import pickle
 import pickletools
@@ -65,12 +66,16 @@ VALUES = [
     Point(1, [2]), Point('a', 'b'), One((1, 2)), Five(*'abcde'), Five([], {}, 1.5, None, b'x'), WithDict(1, 2), OwnNew(1, 2),
     Point(Point(1, 2), Five(1, One(2), 3, DAY, 5)), DAY, DAY.replace(fold=1), DAY.replace(tzinfo=UTC), DAY.replace(tzinfo=ZONE),
     DAY.date(), OwnDate(2020, 2, 3), DAY.time(), DAY.time().replace(fold=1), DAY.time().replace(tzinfo=UTC), UTC, ZONE,
+    decimal.Decimal('1.50'), decimal.Decimal('-12E-7'), decimal.Decimal('NaN'), decimal.Decimal('-Infinity'), decimal.Decimal('7' * 120),
     datetime.timedelta(1, 2, 3), datetime.timedelta(-10 ** 9 + 1, 86399, 999999), datetime.timedelta(999999999), datetime.timedelta(300, 300, 300),
 ]
 MIXED = [[value, value] for value in VALUES] + [
     [Point(n, 'p%d' % n) for n in range(40)], [DAY + datetime.timedelta(n, n, n) for n in range(40)],
     [DAY.replace(tzinfo=UTC, hour=n % 24) for n in range(40)], [datetime.timedelta(n, n, n) for n in range(300)],
     [DAY.replace(tzinfo=UTC), DAY.time().replace(tzinfo=UTC), DAY.replace(tzinfo=UTC, fold=1)],
+    [decimal.Decimal(n) / 4 for n in range(40)], [decimal.Decimal(n) for n in (1, 2)] + [Point(decimal.Decimal(3), DAY)],
+    [Plain(n, decimal.Decimal(n)) for n in range(5)], [Plain(n, 'flat') for n in range(5)] + [decimal.Decimal(n) for n in range(5)],
+    [Plain(1, 2), decimal.Decimal(1), decimal.Decimal(2), Gets(3), decimal.Decimal(4), Gets(decimal.Decimal(5)), decimal.Decimal(6)],
     [Plain(n, Point(n, DAY)) for n in range(5)], [Plain(n, 'flat') for n in range(5)] + [Point(1, 2), DAY, Plain(1, 2)],
     [Plain(1, 2), Point(1, 2), Gets(3), DAY, Plain(3, 4), Gets(Point(5, 6)), Point(7, DAY.date())],
 ]
@@ -138,7 +143,7 @@ def test_all_numbers_are_there(value, protocol):
     head = b'\x80' + bytes([protocol]) + b'('
     numbers = list(range(count))
     for order in (numbers, numbers[::-1]):
-        same(head + data + b''.join(get(number) * 2 for number in order) + b't.')
+        same(head + data + b''.join(get(number) * 2 for number in order) + b't.' + b' ' * 3000)     # so that the collector is held
     for number in numbers:
         same(head + data + get(number) + b't.')
 
@@ -223,6 +228,10 @@ BAD = [
     (b'cdatetime\ntimedelta\n', b'K\x01J\x00\x52\x01\x00K\x01\x87%sR%s'),
     (b'cdatetime\ntimedelta\n', b'NK\x01K\x01\x87%sR%s'),
     (b'cdatetime\ntimedelta\n', b'G?\xf8\x00\x00\x00\x00\x00\x00K\x01K\x01\x87%sR%s'),
+    (b'cdecimal\nDecimal\n', b'X\x02\x00\x00\x001x%s\x85%sR%s'), (b'cdecimal\nDecimal\n', b'X\x00\x00\x00\x00%s\x85%sR%s'),
+    (b'cdecimal\nDecimal\n', b'X\x03\x00\x00\x0015E%s\x85%sR%s'), (b'cdecimal\nDecimal\n', b'X\x03\x00\x00\x001.5\x85%sR%s'),
+    (b'cdecimal\nDecimal\n(', b'X\x03\x00\x00\x001.5%s\x85%sR%s'), (b'cdecimal\nDecimal\n', b'X\x03\x00\x00\x001.5%s\x85%s\x81%s'),
+    (b'cdecimal\nDecimal\n', b']%s\x85%sR%s'), (b'cdecimal\nDecimal\n', b'G?\xf8\x00\x00\x00\x00\x00\x00\x85%sR%s'),
     (b'c%(name)s\nPoint\n', b'K\x01\x85%s\x81%s'), (b'c%(name)s\nPoint\n', b'K\x01K\x01K\x01\x87%s\x81%s'),
     (b'c%(name)s\nFive\n', b'(K\x01K\x01K\x01t%s\x81%s'), (b'c%(name)s\nPoint\n', b'K\x01K\x01\x86%sR%s'),
     (b'c%(name)s\nPoint\n(', b'K\x01K\x01\x86%s\x81%s'), (b'c%(name)s\nPoint\n', b'(K\x01K\x01\x86%s\x81%s'),
@@ -246,6 +255,51 @@ def test_what_is_not_as_expected(place, protocol):
     opcode = 'REDUCE' if b'R%s' in rest else 'NEWOBJ'
     if sys.version_info >= (3, 11) or ' (' in where:
         assert '%s at byte %d' % (opcode, data.rindex(b'.' + b' ' * 20) - len(puts[-1]) - 1) in where
+
+
+TEXTS = ['0', '-0', '+0', '00.10', '.5', '5.', '.', '-', '', 'E5', '1E5', '1e5', '1E+5', '1E-5', '1E', '1E+', '1E5 ', ' 1', '1\n', '1_0', '--1', '1.2.3',
+         '1E+99999999', '1E-99999999', '1E+999999999', '1E+999999999999999999999', '1E-999999999999999999999', '1.5E1.5', '1E--5', 'NaN', 'sNaN7',
+         'inf', '-Infinity', u'\u0661', u'1\u0662', '1\x00', '9' * 100, '9' * 101, '0.' + '0' * 60 + '1', '1EE5', '1E5E']
+
+
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_texts_of_decimals(protocol):
+    """What is no number is for Decimal to say; and what the context counts of it."""
+    put = (lambda n: b'\x94') if protocol == 4 else (lambda n: b'q' + bytes([n]))
+    start = b'\x80' + bytes([protocol]) + b'(cdecimal\nDecimal\n' + put(0) + b'X\x01\x00\x00\x001' + put(1) + b'\x85' + put(2) + b'R' + put(3)
+    for text in TEXTS:
+        data = text.encode()
+        call = b'h\x00X' + len(data).to_bytes(4, 'little') + data + put(4) + b'\x85' + put(5) + b'R' + put(6)
+        for rest in (b'', b'h\x05h\x04', b'h\x02h\x05h\x02'):
+            whole = start + call + rest + b't.'
+            whole += b' ' * 3000        # up to 3.11 the collector is held only for what is worth it
+            for traps in (None, [], [decimal.InvalidOperation, decimal.Inexact, decimal.Subnormal, decimal.Clamped]):
+                with decimal.localcontext(decimal.Context(prec=3, Emax=5, Emin=-5, traps=traps)) as context:
+                    same(whole)
+                    flags = []
+                    for loads in (pickle.loads, ENGINE.loads):
+                        context.clear_flags()
+                        outcome(lambda: loads(whole))
+                        flags.append([name for name, flag in context.flags.items() if flag])
+                    assert flags[0] == flags[1]
+
+
+def test_texts_without_a_number():
+    """The text of a Decimal need not have one, nor be new."""
+    one = b'cdecimal\nDecimal\n\x94\x8c\x031.5\x94\x85\x94R\x94'
+    for text in (b'\x8c\x0412.5', b'h\x01', b'h\x01\x94', b'\x8c\x0412.5\x942'):
+        for asked in range(8):
+            same(b'\x80\x04(' + one + b'h\x00' + text + b'\x85\x94R\x94' + get(asked) + b't.' + b' ' * 3000)
+
+
+def test_decimals_of_a_new_thread():
+    import threading
+    data = ENGINE.dumps([decimal.Decimal(n) for n in range(2000)], 4)
+    results = []
+    thread = threading.Thread(target=lambda: results.append(ENGINE.loads(data)))
+    thread.start()
+    thread.join()
+    assert results == [[decimal.Decimal(n) for n in range(2000)]]
 
 
 def change():
@@ -344,6 +398,8 @@ def test_they_hash_and_are_tracked():
     assert gc.is_tracked(value[0]) and gc.is_tracked(value[1])
     value[1].more = 5
     assert vars(value[1]) == {'more': 5} and value[1] == (3, 4)
+    number = ENGINE.loads(ENGINE.dumps([decimal.Decimal(n) for n in range(2000)], 4))[-1]
+    assert gc.is_tracked(number) == gc.is_tracked(decimal.Decimal('1999')) and hash(number) == 1999
 
 
 def test_by_chance():
@@ -355,13 +411,13 @@ def test_by_chance():
             old = rng.choice(pool) if pool else None
             pool.append(DAY + datetime.timedelta(rng.randrange(1000)) if kind == 0 else Point(old, 'x' * rng.randrange(3)) if kind == 1
                         else Five(old, *rng.sample(range(300), 4)) if kind == 2 else Plain(old, 1) if kind == 3
-                        else Plain(3, 'y') if kind == 4 else DAY.replace(tzinfo=rng.choice([UTC, ZONE])) if kind == 5
+                        else Plain(3, 'y') if kind == 4 and rng.random() < .5 else decimal.Decimal(rng.randrange(9999)) / 8 if kind == 4 else DAY.replace(tzinfo=rng.choice([UTC, ZONE])) if kind == 5
                         else datetime.timedelta(0, rng.randrange(400)) if kind == 6 else Gets(old) if kind == 7 and rng.random() < .2
                         else [old, 'a', b'abcdef'])
         protocol = rng.choice(list(PROTOCOLS))
         data, count = body(pool, protocol)
         asked = b''.join(get(rng.randrange(count)) for _ in range(rng.randrange(count + 1)))
         try:
-            same(b'\x80' + bytes([protocol]) + b'(' + data + asked + b't.')
+            same(b'\x80' + bytes([protocol]) + b'(' + data + asked + b't.' + b' ' * rng.choice([0, 3000]))
         except RecursionError:
             pass

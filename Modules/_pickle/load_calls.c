@@ -1,9 +1,10 @@
 /* load_calls.c - calls whose arguments are not made.
 
-   A namedtuple, a datetime or a timedelta is written as its class, arguments and REDUCE or NEWOBJ.  Where these opcodes come
+   A namedtuple, a datetime, a timedelta or a Decimal is written as its class, arguments and REDUCE or NEWOBJ.  Where these opcodes come
    one after the other, and the class is known to do nothing but take the arguments in, the object is made from what lies on
    the stack, or from the bytes of the pickle: there is no tuple of arguments, and no packed bytes.  Their memo numbers stay
-   empty.  Who asks for one gets it made from the object, which has the next number (find_arguments).
+   empty.  Who asks for one gets it made from the object, which has the next number (find_arguments); a Decimal's from the text
+   it was made of, which has the number before.
 
    - None of these objects can change in what its arguments are made from, so they can be made at any time.
    - Nothing foreign runs while such an object is made, and the arguments hold nothing that the object does not hold or that
@@ -23,9 +24,15 @@
 
 /* --- arguments that were not made ---------------------------------------------------------------------------- */
 
-/* What the object was made from; a new reference. */
+static int
+is_decimal_type(const PyTypeObject *type)
+{
+    return strcmp(type->tp_name, "decimal.Decimal") == 0;
+}
+
+/* What the object was made from, the tuple of this number; a new reference. */
 static PyObject *
-make_arguments(PyObject *object)
+make_arguments(const Unpickler *u, PyObject *object, Py_ssize_t number)
 {
     PyObject *value, *args = NULL;
     Py_ssize_t i;
@@ -36,6 +43,8 @@ make_arguments(PyObject *object)
             PyTuple_SET_ITEM(args, i, Py_NewRef(PyTuple_GET_ITEM(object, i)));
         return args;
     }
+    if (is_decimal_type(Py_TYPE(object)))
+        return PyTuple_Pack(1, unpickler_memo_get(&u->memo, number - 1));
     /* One of datetime's own types: what it would be written as is what it was read from. */
     value = PyObject_CallMethod(object, "__reduce_ex__", "i", 4);
     if (value != NULL)
@@ -70,7 +79,7 @@ find_arguments(Unpickler *u, Py_ssize_t number)
         object = unpickler_memo_get(&u->memo, number + 2);
     if (object == NULL)
         return NULL;
-    args = make_arguments(object);
+    args = make_arguments(u, object, number);
     if (args == NULL)
         return NULL;
     /* The packed bytes of a date have the number before that of the tuple they are in. */
@@ -213,6 +222,81 @@ make_timedelta(State *st, PyTypeObject *type, PyObject **args)
     return value;
 }
 
+/* Is this text a finite number for certain, and one that Decimal takes as it is, whatever its context? */
+static int
+is_number_text(PyObject *text)
+{
+    const unsigned char *p, *end;
+    Py_ssize_t digits = 0, points = 0;
+
+    if (!PyUnicode_IS_COMPACT_ASCII(text) || PyUnicode_GET_LENGTH(text) > 100)
+        return 0;
+    p = PyUnicode_1BYTE_DATA(text);
+    end = p + PyUnicode_GET_LENGTH(text);
+    p += p < end && *p == '-';
+    for (; p < end && *p != 'E'; p++) {
+        if (*p == '.')
+            points++;
+        else if (*p >= '0' && *p <= '9')
+            digits++;
+        else
+            return 0;
+    }
+    if (digits == 0 || points > 1)
+        return 0;
+    if (p == end)
+        return 1;
+    p += end - p > 1 && (p[1] == '+' || p[1] == '-') ? 2 : 1;
+    if (p == end || end - p > 8)
+        return 0;
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p == end;
+}
+
+/* A Decimal from its text; NULL without an exception where it has to be called.
+
+   Its type is called by its tp_new, with a tuple that is kept from call to call; between them it holds None.  tp_new looks at
+   the text, and at the fields of the context of this thread, which it may have to make first: up to 3.11 a collection could
+   begin there, if the collector is not held.  Numbers that are certain are exact in any context: there is no signal, so no
+   exception of decimal's is made, whose class anybody may change. */
+static PyObject *
+make_decimal(Unpickler *u, PyTypeObject *type, PyObject *text)
+{
+    State *st = u->st;
+    PyObject *value;
+
+    if ((P5_ALLOCATION_MAY_COLLECT && !u->gc_held) || !is_number_text(text))
+        return NULL;
+    if (st->one_argument == NULL || Py_REFCNT(st->one_argument) != 1) {
+        Py_XSETREF(st->one_argument, PyTuple_Pack(1, Py_None));
+        if (st->one_argument == NULL) {
+            PyErr_Clear();
+            return NULL;
+        }
+    }
+    PyTuple_SET_ITEM(st->one_argument, 0, text);
+    value = type->tp_new(type, st->one_argument, NULL);
+    PyTuple_SET_ITEM(st->one_argument, 0, Py_None);
+    if (value == NULL)
+        PyErr_Clear();
+    return value;
+}
+
+/* Is this the text under the last number of the memo, where it stays, or does nobody ask for the tuple that it would be in? */
+static int
+text_stays(const Unpickler *u, PyObject *text)
+{
+    return u->plan.size != 0 || (u->memo.count > 0 && unpickler_memo_get(&u->memo, u->memo.count - 1) == text);
+}
+
+ROOM void
+know_decimal(Unpickler *u, PyTypeObject *type)
+{
+    if (is_decimal_type(type))
+        (void)find_type_info(u->st, type);
+}
+
 /* The namedtuple that this class makes of `count` arguments, whose references it takes; NULL, without an exception and with
    the references left alone, where it has to be called.  That a class was found to be one stands until foreign code may run;
    up to 3.11 it may do so at each allocation, as long as the collector is not held. */
@@ -252,10 +336,14 @@ load_call(Unpickler *u, PyObject **args, PyObject **fence)
     cls = (PyTypeObject *)args[-1];
     if (*p == OP_NEWOBJ)
         value = make_tuple_like(u, cls, args, count);
-    else if (count == 3) {
+    else if (count == 3 || count == 1) {
         const TypeInfo *info = type_info_place(u->st, cls);
-        if (type_info_is_about(info, cls) && info->form == TYPE_TIMEDELTA)
+        if (!type_info_is_about(info, cls))
+            return 0;
+        if (count == 3 && info->form == TYPE_TIMEDELTA)
             value = make_timedelta(u->st, cls, args);
+        else if (count == 1 && info->asks & ASKS_TEXT && PyUnicode_CheckExact(args[0]) && text_stays(u, args[0]))
+            value = make_decimal(u, cls, args[0]);
         if (value != NULL)
             stack_cut(&u->stack, args);
     }

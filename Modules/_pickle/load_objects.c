@@ -67,8 +67,12 @@ load_reduce(Unpickler *u)
         return 0;
     }
     free_collector(u);
-    if (PyType_Check(first[0]) && !Py_IS_TYPE(first[0], &PyType_Type) && PyTuple_GET_SIZE(first[1]) == 1)
-        value = find_member(u->st, (PyTypeObject *)first[0], PyTuple_GET_ITEM(first[1], 0));
+    if (PyType_Check(first[0]) && PyTuple_GET_SIZE(first[1]) == 1) {
+        if (Py_IS_TYPE(first[0], &PyType_Type))
+            know_decimal(u, (PyTypeObject *)first[0]);
+        else
+            value = find_member(u->st, (PyTypeObject *)first[0], PyTuple_GET_ITEM(first[1], 0));
+    }
     if (value == NULL)
         value = call(u, first[0], first[1]);
     if (value == NULL)

@@ -59,6 +59,7 @@
     X(datetime_capsule)       /* that of datetime's own functions in C; since one of its types was met */ \
     X(tuple_new)              /* tuple.__new__ */ \
     X(empty_tuple)            /* the one and only */ \
+    X(one_argument)           /* the tuple that Decimals are made from, when first needed; see load_calls.c */ \
     X(unmade_dict)            /* stands on the unpickler's stack for a dict that need not be made */
 
 /* Interned strings, as st->s_NAME. */

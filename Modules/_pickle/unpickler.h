@@ -135,6 +135,8 @@ ROOM int load_packed(Unpickler *u, const unsigned char *data, Py_ssize_t size);
 /* The objects from `args` up become a tuple: if a class below it is called with it, but above `fence`, make the object.  The
    same results. */
 ROOM int load_call(Unpickler *u, PyObject **args, PyObject **fence);
+/* The collector is free and this type is about to be called: if it is Decimal, load_call will know the next one. */
+ROOM void know_decimal(Unpickler *u, PyTypeObject *type);
 /* Does a call come after the opcode before p, which made a tuple?  Likely, if so. */
 static ALWAYS_INLINE int
 call_follows(const unsigned char *p, const unsigned char *end)
