@@ -808,3 +808,38 @@ def test_tuples_of_atoms_are_no_matter_of_the_collector(impl):
         twin = tuple(list(items))
         gc.collect()
         assert copy == items and (PYPY or gc.is_tracked(copy) == gc.is_tracked(twin))
+
+
+class Ends:
+    """Tells when it ends."""
+
+    told = []
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        self.told.append(self.number)
+
+
+@only('engine', 'stdlib')
+@pytest.mark.parametrize('count', [1, 3, 24, 25, 300])
+def test_what_only_the_memo_held_ends_last_first(impl, count, monkeypatch):
+    if PYPY:
+        pytest.skip('objects end when the collector comes by')
+    monkeypatch.setitem(sys.modules, 'test_read', sys.modules[__name__])
+    held = b''.join(b'ctest_read\nEnds\nI%d\n\x85Rr%s0' % (number, i4(number)) for number in range(count))
+    data = b'\x80\2' + held + b'N.'
+    last_first = list(reversed(range(count)))
+    del Ends.told[:]
+    assert impl.loads(data) is None
+    assert Ends.told == last_first
+    del Ends.told[:]
+    assert impl.loads(bytearray(data)) is None
+    assert Ends.told == last_first
+    del Ends.told[:]
+    unpickler = impl.Unpickler(io.BytesIO(data))
+    assert unpickler.load() is None
+    assert Ends.told == []
+    del unpickler
+    assert Ends.told == last_first

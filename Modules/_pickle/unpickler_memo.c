@@ -21,13 +21,24 @@ take_contents(UnpicklerMemo *memo)
     return contents;
 }
 
+/* From the last number to the first: what ends here then leaves free the memory that was asked for last.  Allocators keep some
+   of what is freed for the next ones to ask; where that is the end of the heap, the system is not handed back everything below
+   it when the loaded object ends, to be asked for it page by page in the next load. */
 static void
 drop_contents(UnpicklerMemo *memo, int small)
 {
     PyObject **slots = small ? memo->small : memo->slots;
+    Py_ssize_t end = memo->count < memo->limit ? memo->count : memo->limit;
     Py_ssize_t i, left = memo->count;
 
-    for (i = 0; i < memo->limit && left > 0; i++) {
+    for (i = end; i-- > 0; ) {
+        if (slots[i] != NULL) {
+            left--;
+            Py_DECREF(slots[i]);
+        }
+    }
+    /* Some numbers have no slot, others may have been left out. */
+    for (i = end; i < memo->limit && left > 0; i++) {
         if (slots[i] != NULL) {
             left--;
             Py_DECREF(slots[i]);
