@@ -17,8 +17,9 @@
      stale when it takes its number, and nothing was numbered in between but what is known not to be this object.  A
      write() or a persistent_id() numbers nothing, unless it assigned the memo (`assigned`); but a miss may hash the log
      before the object is in it.  So that is for objects that take their number at once, before any other is looked for
-     (still_unique()).  What takes it after its contents is hashed, with the contents left, if foreign code ran meanwhile
-     (owner_is_unique()).  Where other objects are written in between, foreign code may have led to this one from them
+     (still_unique()).  What takes it after its contents is hashed, with the contents left, once the log was hashed
+     after that foreign code ran (owner_is_unique(); frozensets once it ran).  A tuple in a tuple is walked again with its
+     owner, so it goes by what was read of the outermost.  Where other objects are written in between, foreign code may have led to this one from them
      (waiting_is_unique()).
    - An owner is walked twice when it takes its number after its contents and a cycle leads back to it while it is open:
      tuples and frozensets (a reduce value means foreign code, hence a stale log).  A cycle needs a second edge to the

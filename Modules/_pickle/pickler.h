@@ -99,11 +99,19 @@ waiting_is_unique(const Pickler *p, const Walk *walk)
     return walk->child_unique && walk->foreign == (uint32_t)p->memo.foreign;
 }
 
-/* Does one edge own the tuple or frozenset that is open, and has no foreign code run since? */
+/* Does one edge own the tuple or frozenset that is open, and has no foreign code run since that was read? */
+static ALWAYS_INLINE int
+owner_is_fresh(const Pickler *p, const Walk *walk)
+{
+    return walk->unique && walk->foreign == (uint32_t)p->memo.foreign;
+}
+
+/* May it and its contents be logged?  If foreign code ran, as long as the log has not been hashed since. */
 static ALWAYS_INLINE int
 owner_is_unique(const Pickler *p, const Walk *walk)
 {
-    return walk->unique && walk->foreign == (uint32_t)p->memo.foreign;
+    return walk->unique && (walk->foreign == (uint32_t)p->memo.foreign
+        || (!p->memo.assigned && (int32_t)(walk->foreign - (uint32_t)p->memo.foreign_hashed) >= 0));
 }
 
 /* Nothing that the engine does on its own can run foreign code before the next `limit`: no hook, no file's write. */
@@ -136,6 +144,8 @@ ROOM int save_picklebuffer(Pickler *p, PyObject *obj, int unique);
 ROOM enum saved save_list(Pickler *p, PyObject *obj, int unique);
 ROOM enum saved save_dict(Pickler *p, PyObject *obj, int unique);
 ROOM enum saved save_tuple(Pickler *p, PyObject *obj, int unique);
+/* The same for a tuple that was seen to be unique when the memo's `foreign` was this, before foreign code ran. */
+ROOM enum saved save_tuple_seen(Pickler *p, PyObject *obj, size_t foreign);
 ROOM enum saved save_set(Pickler *p, PyObject *obj, int unique);
 ROOM enum saved save_frozenset(Pickler *p, PyObject *obj, int unique);
 ROOM int step_list(Pickler *p);

@@ -108,7 +108,8 @@ save_slowly(Pickler *p, PyObject *obj, int unique)
 {
     PyObject *pid = NULL;
     enum saved result = SAVE_ERROR;
-    int wrote;
+    size_t foreign = p->memo.foreign;
+    int wrote, unique_tuple = unique && PyTuple_CheckExact(obj) && PyTuple_GET_SIZE(obj) != 0;
 
     Py_INCREF(obj);
     if (p->out.write != NULL)
@@ -131,7 +132,10 @@ save_slowly(Pickler *p, PyObject *obj, int unique)
             goto done;
         }
     }
-    result = save_quietly(p, obj, unique);
+    if (unique_tuple && !p->memo.assigned)
+        result = save_tuple_seen(p, obj, foreign);
+    else
+        result = save_quietly(p, obj, unique);
 done:
     Py_XDECREF(pid);
     Py_DECREF(obj);

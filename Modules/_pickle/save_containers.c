@@ -489,11 +489,41 @@ put_tuple(Pickler *p, PyObject *obj, Py_ssize_t size, int unique)
     return memoize(p, obj, unique);
 }
 
+/* When was it seen that one edge owns this tuple?  If a tuple holds it, when that was seen of the holder: it is walked with it. */
+static ALWAYS_INLINE uint32_t
+seen_unique(const Pickler *p, size_t foreign)
+{
+    const Walk *holder = p->walks.top;
+
+    if (!walks_empty(&p->walks) && holder->kind == WALK_TUPLE)
+        return holder->foreign;
+    return (uint32_t)foreign;
+}
+
+ROOM enum saved
+save_tuple_seen(Pickler *p, PyObject *obj, size_t foreign)
+{
+    Walk *walk;
+
+    if ((PyTuple_GET_SIZE(obj) > 3 || p->protocol < 2) && put_op(&p->out, OP_MARK) < 0)
+        return SAVE_ERROR;
+    p->tuple_visits++;
+    foreign = seen_unique(p, foreign);
+    walk = walks_push(&p->walks, WALK_TUPLE, obj);
+    if (walk == NULL)
+        return SAVE_ERROR;
+    walk->unique = 1;
+    walk->foreign = (uint32_t)foreign;
+    walk->size = (Py_ssize_t)p->tuple_visits;
+    return SAVE_PUSHED;
+}
+
 ROOM enum saved
 save_tuple(Pickler *p, PyObject *obj, int unique)
 {
     Py_ssize_t size = PyTuple_GET_SIZE(obj), at = 0;
     int written = 1;
+    uint32_t seen;
     Walk *walk;
 
     if (size == 0) {
@@ -506,7 +536,8 @@ save_tuple(Pickler *p, PyObject *obj, int unique)
             return SAVE_ERROR;
     }
     p->tuple_visits++;
-    if (size <= BATCH_SIZE)
+    seen = seen_unique(p, p->memo.foreign);
+    if (size <= BATCH_SIZE && (!unique || seen == (uint32_t)p->memo.foreign))
         written = save_atoms(p, ((PyTupleObject *)obj)->ob_item, &at, size, unique);
     if (at == size)
         return put_tuple(p, obj, size, unique) < 0 ? SAVE_ERROR : SAVED;
@@ -514,7 +545,7 @@ save_tuple(Pickler *p, PyObject *obj, int unique)
     if (UNLIKELY(walk == NULL))
         return SAVE_ERROR;
     walk->unique = (unsigned char)unique;
-    walk->foreign = (uint32_t)p->memo.foreign;
+    walk->foreign = seen;
     walk->size = (Py_ssize_t)p->tuple_visits;
     walk->at = at;
     walk->stage = written == 0 ? ITEM_IS_NO_ATOM : 0;
@@ -574,7 +605,8 @@ step_tuple(Pickler *p)
     while (walk->at < size) {
         if (walk->stage == ITEM_IS_NO_ATOM)
             walk->stage = 0;
-        else if (save_atoms(p, ((PyTupleObject *)tuple)->ob_item, &walk->at, size, owner_is_unique(p, walk)) < 0) {
+        else if ((owner_is_fresh(p, walk) || !owner_is_unique(p, walk))
+                 && save_atoms(p, ((PyTupleObject *)tuple)->ob_item, &walk->at, size, owner_is_fresh(p, walk)) < 0) {
             walk->in_child = 1;
             return -1;
         }
@@ -738,7 +770,7 @@ step_frozenset(Pickler *p)
 
     if (walk->in_child)
         goto child_done;
-    while ((found = save_set_atoms(p, walk, owner_is_unique(p, walk), &element, &unique)) > 0) {
+    while ((found = save_set_atoms(p, walk, owner_is_fresh(p, walk), &element, &unique)) > 0) {
         saved = save_element(p, walk, element, unique);
         if (saved != SAVED)
             return saved;
@@ -755,7 +787,7 @@ child_done:
         if (put_op(&p->out, OP_POP_MARK) < 0 || save_get(p, position) < 0)
             return -1;
     }
-    else if (put_op(&p->out, OP_FROZENSET) < 0 || memoize(p, walk->obj, owner_is_unique(p, walk)) < 0)
+    else if (put_op(&p->out, OP_FROZENSET) < 0 || memoize(p, walk->obj, owner_is_fresh(p, walk)) < 0)
         return -1;
     walks_pop(&p->walks);
     return 0;
