@@ -1,9 +1,11 @@
 """UUIDs are written and read without their Python code (uuids.c): the bytes, the objects and all that can be seen are the same."""
+import gc
 import io
 import pickle
 import random
 import sys
 import uuid
+import weakref
 
 import pytest
 
@@ -244,3 +246,29 @@ class UUID:
             for loads in (pickle.loads, ENGINE.loads):
                 slots = [[getattr(value, name, None) for name in UUID.__slots__] for value in loads(data)]
                 assert slots == [[getattr(value, name, None) for name in UUID.__slots__] for value in pickle.loads(data)]
+
+
+def test_code_that_is_watched():
+    """The code that was looked at last is let go of, and whoever watches it takes away the function that is looked at now."""
+    global UUID
+    source = 'class UUID:\n    def __setstate__(self, state):\n        self.got = state, %d\n'
+    data = b'\x80\x02c' + __name__.encode() + b'\nUUID\n)\x81}X\x01\x00\x00\x00aK\x05sb.'
+    watched = []
+
+    def make_class(number):
+        space = {'__name__': __name__}
+        exec(source % number, space)
+        return space['UUID']
+
+    def take_away(_):
+        watched.clear()
+        del UUID.__setstate__
+
+    UUID = make_class(0)
+    assert vars(ENGINE.loads(data)) == {'got': ({'a': 5}, 0)}
+    watched.append(weakref.ref(UUID.__setstate__.__code__, take_away))
+    UUID = None
+    gc.collect()
+    UUID = make_class(1)
+    found = vars(ENGINE.loads(data))
+    assert found == {'a': 5} if watched == [] else found == {'got': ({'a': 5}, 1)}

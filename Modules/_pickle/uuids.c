@@ -66,14 +66,21 @@ knows_safe_uuid(State *st, PyObject *function)
 static int
 keep_code(State *st, PyObject *function, const char *name, PyObject **code)
 {
+    PyObject *looked_at;
+    int kept;
+
     if (function == NULL || !PyFunction_Check(function))
         return 0;
     Py_INCREF(function);
+    looked_at = Py_NewRef(PyFunction_GET_CODE(function));
+    /* It may get another code while SafeUUID's class is asked for `unknown`. */
     if (is_known_function(st, function, name) && has_known_constants(st, function, name, st->s_int)
-            && keep_safe_uuid(st, function))
-        Py_XSETREF(*code, Py_NewRef(PyFunction_GET_CODE(function)));
+            && keep_safe_uuid(st, function) && PyFunction_GET_CODE(function) == looked_at)
+        Py_XSETREF(*code, Py_NewRef(looked_at));
+    kept = *code != NULL && PyFunction_GET_CODE(function) == *code;
+    Py_DECREF(looked_at);
     Py_DECREF(function);
-    return *code != NULL && PyFunction_GET_CODE(function) == *code;
+    return kept;
 }
 
 ROOM int
@@ -115,11 +122,13 @@ look_at_setstate(State *st, PyTypeObject *type)
 
     if (strcmp(type->tp_name, "UUID") != 0)
         return;
-    function = _PyType_Lookup(type, st->s___setstate__);
+    /* The code that is let go of may be watched by a weak reference, and whoever that calls may take the function away. */
+    function = Py_XNewRef(_PyType_Lookup(type, st->s___setstate__));
     if (function != NULL && PyFunction_Check(function) && PyFunction_GET_CODE(function) != st->uuid_tried) {
         Py_XSETREF(st->uuid_tried, Py_NewRef(PyFunction_GET_CODE(function)));
         (void)keep_code(st, function, "uuid_setstate", &st->uuid_setstate_code);
     }
+    Py_XDECREF(function);
 }
 
 /* Does the function find the interpreter's own `object` under that name? */
