@@ -53,17 +53,6 @@ make_arguments(const Unpickler *u, PyObject *object, Py_ssize_t number)
     return args;
 }
 
-/* Into the memo, where its number was counted already. */
-static int
-fill_place(Unpickler *u, Py_ssize_t number, PyObject *object)
-{
-    if (unpickler_memo_put(&u->memo, number, object) < 0)
-        return -1;
-    u->memo.count--;
-    u->calls_unmade--;
-    return 0;
-}
-
 ROOM PyObject *
 find_arguments(Unpickler *u, Py_ssize_t number)
 {
@@ -87,9 +76,9 @@ find_arguments(Unpickler *u, Py_ssize_t number)
         packed = 1;
         number--;
     }
-    result = packed ? fill_place(u, number, PyTuple_GET_ITEM(args, 0)) : 0;
+    result = packed ? unpickler_memo_fill(&u->memo, number, PyTuple_GET_ITEM(args, 0), &u->calls_unmade) : 0;
     if (result == 0)
-        result = fill_place(u, number + packed, args);
+        result = unpickler_memo_fill(&u->memo, number + packed, args, &u->calls_unmade);
     Py_DECREF(args);
     return result < 0 ? NULL : unpickler_memo_get(&u->memo, asked);
 }

@@ -72,17 +72,6 @@ make_state(const Shape *shape, PyObject *instance)
     return state;
 }
 
-/* Into the memo, where its number was counted already. */
-static int
-fill_hole(Unpickler *u, Py_ssize_t number, PyObject *object)
-{
-    if (unpickler_memo_put(&u->memo, number, object) < 0)
-        return -1;
-    u->memo.count--;
-    u->rows.holes--;
-    return 0;
-}
-
 static int
 make_row_state(Unpickler *u, const Row *row, Py_ssize_t instance)
 {
@@ -96,10 +85,10 @@ make_row_state(Unpickler *u, const Row *row, Py_ssize_t instance)
         return -1;
     if (row->pair > 0) {
         pair = PyTuple_Pack(2, Py_None, state);
-        if (pair == NULL || fill_hole(u, instance + row->pair, pair) < 0)
+        if (pair == NULL || unpickler_memo_fill(&u->memo, instance + row->pair, pair, &u->rows.holes) < 0)
             goto done;
     }
-    result = fill_hole(u, instance + 1, state);
+    result = unpickler_memo_fill(&u->memo, instance + 1, state, &u->rows.holes);
 done:
     Py_XDECREF(pair);
     Py_DECREF(state);

@@ -234,6 +234,16 @@ unpickler_memo_put(UnpicklerMemo *memo, Py_ssize_t index, PyObject *value)
     return 0;
 }
 
+ROOM int
+unpickler_memo_fill(UnpicklerMemo *memo, Py_ssize_t index, PyObject *value, Py_ssize_t *holes)
+{
+    if (unpickler_memo_put(memo, index, value) < 0)
+        return -1;
+    memo->count--;
+    --*holes;
+    return 0;
+}
+
 ROOM PyObject *
 unpickler_memo_get(const UnpicklerMemo *memo, Py_ssize_t index)
 {

@@ -35,6 +35,8 @@ ROOM int unpickler_memo_traverse(UnpicklerMemo *memo, visitproc visit, void *arg
 ROOM Py_ssize_t unpickler_memo_allocated(const UnpicklerMemo *memo);
 /* Set an entry, with a new reference; the old value, if any, is let go.  index >= 0. */
 ROOM int unpickler_memo_put(UnpicklerMemo *memo, Py_ssize_t index, PyObject *value);
+/* Set one that was left empty, and counted, when its turn came; `holes`, how many of its kind there are, goes down. */
+ROOM int unpickler_memo_fill(UnpicklerMemo *memo, Py_ssize_t index, PyObject *value, Py_ssize_t *holes);
 /* Borrowed, or NULL where there is none; no exception. */
 ROOM PyObject *unpickler_memo_get(const UnpicklerMemo *memo, Py_ssize_t index);
 /* As a new dict, and from one. */
