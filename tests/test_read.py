@@ -767,6 +767,8 @@ def test_packages_met_again(impl, monkeypatch):
     for _ in range(2):
         assert impl.loads(data) is module.thing
     monkeypatch.delitem(sys.modules, 'met_package')
+    if not impl.has((3, 7)):        # 3.6's own pickle does not ask for the package
+        return
     with pytest.raises(ImportError):
         impl.loads(data)
 

@@ -192,7 +192,8 @@ def test_a_frame_may_end_before_any_object(impl, build):
                     each.dump(padded, file, 4)
                 except OSError as error:
                     file.chunks.append(getattr(error, '__notes__', None))
-                met.append(file.chunks)
+                # 3.6's own pickle hands the file everything at once
+                met.append(file.chunks if reference.has((3, 7)) else b''.join(file.chunks))
             assert met[0] == met[1]
 
 
