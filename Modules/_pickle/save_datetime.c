@@ -23,7 +23,7 @@ put_packed(Pickler *p, const unsigned char *packed, size_t size, Py_ssize_t tzin
     w->next += size + 2;
     if (memoize(p, NULL, 1) < 0)
         return -1;
-    if (tzinfo_position >= 0 && save_get(p, tzinfo_position) < 0)
+    if (tzinfo_position >= 0 && (before_part(p) < 0 || save_get(p, tzinfo_position) < 0))
         return -1;
     return put_op(w, tzinfo_position >= 0 ? OP_TUPLE2 : OP_TUPLE1);
 }
@@ -32,8 +32,8 @@ static int
 put_timedelta(Pickler *p, PyObject *obj)
 {
     if (save_int32(p, PyDateTime_DELTA_GET_DAYS(obj)) < 0
-            || save_int32(p, PyDateTime_DELTA_GET_SECONDS(obj)) < 0
-            || save_int32(p, PyDateTime_DELTA_GET_MICROSECONDS(obj)) < 0)
+            || before_part(p) < 0 || save_int32(p, PyDateTime_DELTA_GET_SECONDS(obj)) < 0
+            || before_part(p) < 0 || save_int32(p, PyDateTime_DELTA_GET_MICROSECONDS(obj)) < 0)
         return -1;
     return put_op(&p->out, OP_TUPLE3);
 }
@@ -78,6 +78,8 @@ put_fields(Pickler *p, PyObject *obj, enum type_form form, Py_ssize_t tzinfo_pos
     size_t size;
     int result;
 
+    if (before_part(p) < 0)
+        return -1;
     if (form == TYPE_TIMEDELTA)
         result = put_timedelta(p, obj);
     else {
@@ -102,7 +104,7 @@ save_datetime(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position, 
         if (found <= 0)
             return found;
     }
-    if (save_get(p, class_position) < 0 || put_fields(p, obj, form, tzinfo_position) < 0
+    if (before_part(p) < 0 || save_get(p, class_position) < 0 || put_fields(p, obj, form, tzinfo_position) < 0
             || memoize(p, obj, unique) < 0)
         return -1;
     *saved = SAVED;

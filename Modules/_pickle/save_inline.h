@@ -197,6 +197,13 @@ save_quietly(Pickler *p, PyObject *obj, int unique)
     return save_object(p, obj, unique);
 }
 
+/* What save() does before an object, for one that is written without it. */
+static ALWAYS_INLINE int
+before_part(Pickler *p)
+{
+    return UNLIKELY(!is_quiet(p)) ? pass_boundary(p) : 0;
+}
+
 /* Write an object, or push the walk that will. */
 static ALWAYS_INLINE enum saved
 save(Pickler *p, PyObject *obj, int unique)

@@ -12,8 +12,10 @@
    The dict of the slots and the tuple around it and the tuples of arguments are never made: their memo numbers stay empty.  An instance's
    own dict is made real if it was not (3.11 on), because its number refers to it.
 
-   A frame may end before each of these objects, also where they are never made.  Most of them are written in one go, without
-   looking; so what begins close to the end of the frame goes the general way. */
+   A frame may end before each of these objects, also where they are never made (before_part()).  With a file its write() would
+   then be called in between, which nothing here is prepared for; so what begins close to the end of the frame goes the general
+   way.  Without a file it must not: the general way runs foreign code, and has the whole log of the memo hashed, once for each
+   frame. */
 #include "save_inline.h"
 #include "uuids.h"
 
@@ -103,7 +105,7 @@ begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position,
 {
     Walk *walk;
 
-    if (save_get(p, class_position) < 0 || writer_reserve(&p->out, 2) < 0)
+    if (before_part(p) < 0 || save_get(p, class_position) < 0 || before_part(p) < 0 || writer_reserve(&p->out, 2) < 0)
         return SAVE_ERROR;
     put_op_reserved(&p->out, OP_EMPTY_TUPLE);
     put_op_reserved(&p->out, OP_NEWOBJ);
@@ -119,7 +121,7 @@ begin_instance(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position,
     walk->stage = INSTANCE_DICT;
     walk->in_child = 1;
     if (dict == NULL)
-        return put_op(&p->out, OP_NONE) < 0 ? SAVE_ERROR : SAVE_PUSHED;
+        return before_part(p) < 0 || put_op(&p->out, OP_NONE) < 0 ? SAVE_ERROR : SAVE_PUSHED;
     return save(p, dict, only_ours_besides(dict)) < 0 ? SAVE_ERROR : SAVE_PUSHED;
 }
 
@@ -274,7 +276,7 @@ save_member(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
     if (value == NULL)
         return 0;
     Py_INCREF(value);
-    if (save_get(p, class_position) == 0 && save(p, value, 0) == SAVED && put_call(p, obj, unique, 1, OP_REDUCE) == 0)
+    if (before_part(p) == 0 && save_get(p, class_position) == 0 && save(p, value, 0) == SAVED && put_call(p, obj, unique, 1, OP_REDUCE) == 0)
         result = 1;
     Py_DECREF(value);
     return result;
@@ -294,7 +296,7 @@ save_namedtuple(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position
     }
     if (size > BATCH_SIZE)
         return 0;
-    if (save_get(p, class_position) < 0 || (size > 3 && put_op(&p->out, OP_MARK) < 0))
+    if (before_part(p) < 0 || save_get(p, class_position) < 0 || before_part(p) < 0 || (size > 3 && put_op(&p->out, OP_MARK) < 0))
         return -1;
     for (i = 0; i < size; i++) {
         item = PyTuple_GET_ITEM(obj, i);
@@ -313,8 +315,8 @@ save_uuid(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
 
     if (number == NULL || !PyLong_CheckExact(number) || P5_LONG_NDIGITS(number) > 6)
         return 0;
-    if (save_get(p, class_position) < 0 || put_op(&p->out, OP_EMPTY_TUPLE) < 0 || put_op(&p->out, OP_NEWOBJ) < 0
-            || memoize(p, obj, unique) < 0 || put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0
+    if (before_part(p) < 0 || save_get(p, class_position) < 0 || before_part(p) < 0 || put_op(&p->out, OP_EMPTY_TUPLE) < 0
+            || put_op(&p->out, OP_NEWOBJ) < 0 || memoize(p, obj, unique) < 0 || before_part(p) < 0 || put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0
             || save(p, p->st->s_int, 0) != SAVED || save(p, number, 0) != SAVED || put_op(&p->out, OP_SETITEM) < 0
             || put_op(&p->out, OP_BUILD) < 0)
         return -1;
@@ -338,7 +340,7 @@ save_decimal(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
     }
     if (found <= 0 || !is_short_str(text) || PyUnicode_GET_LENGTH(text) > MAX_TEXT)
         result = found < 0 ? -1 : 0;
-    else if (save_get(p, class_position) == 0 && save(p, text, P5_IS_UNIQUE(text)) == SAVED
+    else if (before_part(p) == 0 && save_get(p, class_position) == 0 && save(p, text, P5_IS_UNIQUE(text)) == SAVED
              && put_call(p, obj, unique, 1, OP_REDUCE) == 0)
         result = 1;
     Py_DECREF(text);
@@ -377,7 +379,8 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
     if (form < TYPE_UNTAGGED_ENUM
             || (form == TYPE_ASKED && !(info->asks == ASKS_VALUE || info->asks == ASKS_ITEMS || info->asks & (ASKS_UUID | ASKS_TEXT)))
             || p->protocol < 2 || p->fast || p->persistent_id != NULL
-            || p->reducer_override != NULL || (uintptr_t)p->out.next + IN_ONE_GO >= p->out.limit
+            || p->reducer_override != NULL
+            || (p->out.write != NULL && (uintptr_t)p->out.next + IN_ONE_GO >= p->out.limit)
             || in_dispatch_table(p, type))
         return 0;
     if (form == TYPE_UNTAGGED_ENUM) {
@@ -449,7 +452,7 @@ static int
 begin_slots(Pickler *p, Walk *walk)
 {
     walk->stage = INSTANCE_SLOTS;
-    if (UNLIKELY(!is_quiet(p)) && pass_boundary(p) < 0)
+    if (before_part(p) < 0)
         return fail_before_value(walk);
     if (put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0)
         return -1;
