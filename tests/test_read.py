@@ -790,6 +790,7 @@ def test_many_names_met_again(impl, monkeypatch):
 
 def test_tuples_in_cycles_end(impl):
     """The collector finds a cycle through a tuple, whatever else is in it and wherever."""
+    ended = []
     for size in (1, 2, 3, 4, 9):
         for place in range(size):
             items = [1, 'two', 3.0, None, b'five', True, 7, 'eight', 9][:size]
@@ -797,10 +798,10 @@ def test_tuples_in_cycles_end(impl):
             node.held = tuple(items)
             copy = impl.loads(pickle.dumps(node, 4))
             assert copy.held[place] is copy
-            ended = weakref.ref(copy)
-            del copy
-            gc.collect()
-            assert ended() is None
+            ended.append(weakref.ref(copy))
+    del copy
+    gc.collect()
+    assert [reference() for reference in ended] == [None] * 19
 
 
 def test_tuples_of_atoms_are_no_matter_of_the_collector(impl):
