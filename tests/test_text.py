@@ -6,6 +6,8 @@ import struct
 
 import pytest
 
+from implementations import PYPY
+
 #: Characters by how many bytes they take, the first and the last of each kind among them.
 BY_SIZE = [
     ['\x00', 'a', ' ', '\x7f'],
@@ -28,19 +30,24 @@ def opcode(data):
     return b'X' + struct.pack('<I', len(data)) + data
 
 
+def told(error):
+    """All that an error says; PyPy's own pickle and its bytes.decode() do not agree on where it is."""
+    return error.object if PYPY else (error.object, error.start, error.end, error.reason)
+
+
 def meaning(data):
     """What the interpreter's own decoder makes of it: the str, or the error."""
     try:
         return data.decode('utf-8', 'surrogatepass')
     except UnicodeDecodeError as error:
-        return error.object, error.start, error.end, error.reason
+        return told(error)
 
 
 def read(load, data):
     try:
         return load(data)
     except UnicodeDecodeError as error:
-        return error.object, error.start, error.end, error.reason
+        return told(error)
 
 
 def check(impl, data, before=b'', after=b''):
@@ -50,7 +57,7 @@ def check(impl, data, before=b'', after=b''):
     assert text == expected, data
     if isinstance(text, str):
         assert type(text) is str and hash(text) == hash(expected)       # of the narrowest kind, or they would differ
-        assert text.__sizeof__() == expected.__sizeof__()
+        assert PYPY or text.__sizeof__() == expected.__sizeof__()
     pair = b'\x80\x04(' + opcode(before) + opcode(data) + opcode(after) + b't.'
     found = read(impl.loads, pair)
     assert found == ((before.decode(), expected, after.decode()) if isinstance(expected, str) else expected), data
