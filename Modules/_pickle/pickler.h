@@ -200,7 +200,7 @@ ROOM enum saved save_slowly(Pickler *p, PyObject *obj, int unique);
 /* An object that is no str, int, float or None. */
 ROOM enum saved save_object(Pickler *p, PyObject *obj, int unique);
 
-/* The boundary before an object that does not come by save().  end_plain() was called. */
+/* The boundary before an object that does not come by save().  With a file, end_plain() was called: write() is foreign code. */
 ROOM int pass_boundary(Pickler *p);
 /* Write an object without asking persistent_id. */
 ROOM enum saved save_no_pid(Pickler *p, PyObject *obj, int unique);

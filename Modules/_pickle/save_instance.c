@@ -276,7 +276,8 @@ save_member(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
     if (value == NULL)
         return 0;
     Py_INCREF(value);
-    if (before_part(p) == 0 && save_get(p, class_position) == 0 && save(p, value, 0) == SAVED && put_call(p, obj, unique, 1, OP_REDUCE) == 0)
+    if (before_part(p) == 0 && save_get(p, class_position) == 0 && save(p, value, 0) == SAVED
+            && put_call(p, obj, unique, 1, OP_REDUCE) == 0)
         result = 1;
     Py_DECREF(value);
     return result;
@@ -316,7 +317,8 @@ save_uuid(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
     if (number == NULL || !PyLong_CheckExact(number) || P5_LONG_NDIGITS(number) > 6)
         return 0;
     if (before_part(p) < 0 || save_get(p, class_position) < 0 || before_part(p) < 0 || put_op(&p->out, OP_EMPTY_TUPLE) < 0
-            || put_op(&p->out, OP_NEWOBJ) < 0 || memoize(p, obj, unique) < 0 || before_part(p) < 0 || put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0
+            || put_op(&p->out, OP_NEWOBJ) < 0 || memoize(p, obj, unique) < 0
+            || before_part(p) < 0 || put_op(&p->out, OP_EMPTY_DICT) < 0 || memoize(p, NULL, 1) < 0
             || save(p, p->st->s_int, 0) != SAVED || save(p, number, 0) != SAVED || put_op(&p->out, OP_SETITEM) < 0
             || put_op(&p->out, OP_BUILD) < 0)
         return -1;
