@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(ENGINE is None, reason='of the engine')
 Point = collections.namedtuple('Point', 'x y')
 Code = enum.Enum('Code', [('A', 'a'), ('B', ('tuple', 1)), ('C', 3)], module=__name__)
 Worn = enum.Enum('Worn', [('W%d' % n, 'w%d' % n) for n in range(3)], module=__name__)
+Many = enum.Enum('Many', [('M%d' % n, n) for n in range(40)], module=__name__)
 Number = enum.IntEnum('Number', 'ONE TWO', module=__name__)
 Bits = enum.Flag('Bits', 'P Q', module=__name__)
 calls = []
@@ -73,6 +74,7 @@ Made = Meta('Made', (Plain,), {'__module__': __name__})
 
 
 wear(Worn)
+wear(Many)
 wear(WornPlain)
 
 
@@ -484,6 +486,109 @@ def test_an_enum_whose_ways_change(engine, cls):
     finally:
         function.__code__ = code
     assert engine.dumps(members, 4) == before
+
+
+class Acting(object):
+    """Does something when it is pickled; pickled as an int."""
+
+    def __init__(self, act):
+        self.act = act
+
+    def __reduce__(self):
+        self.act()
+        return int, ()
+
+
+class OddKey(object):
+    """Looks like the class Many in a table, and acts when it is compared for the second time after arm()."""
+
+    def __init__(self, act):
+        self.act, self.after = act, 0
+
+    def arm(self):
+        self.after = 2
+
+    def __hash__(self):
+        return hash(Many)
+
+    def __eq__(self, other):
+        self.after -= 1
+        if self.after == 0:
+            self.act()
+        return False
+
+
+class ActingFile(io.BytesIO):
+    def __init__(self, act):
+        super(ActingFile, self).__init__()
+        self.act = act
+
+    def write(self, data):
+        self.act()
+        return super(ActingFile, self).write(data)
+
+
+def change_by_method():
+    Many.__reduce_ex__ = lambda self, proto: (str, ('changed',))
+
+
+def change_by_value():
+    type.__setattr__(Many, '_value_', property(lambda self: 'changed'))
+
+
+def change_by_table():
+    copyreg.dispatch_table[Many] = lambda member: (str, ('changed',))
+
+
+def change_by_meta():
+    Many._worn = 'not changed'
+
+
+@pytest.mark.parametrize('where', ['between', 'deeper', 'in a tuple', 'in a dict', 'in a set', 'table', 'write', 'persistent_id', 'not'])
+@pytest.mark.parametrize('change', [change_by_method, change_by_value, change_by_table, change_by_meta])
+@pytest.mark.parametrize('protocol', [2, 4, 5])
+def test_an_enum_that_changes_between_two_members(engine, change, where, protocol):
+    """What was found out for a member that came before does not hold for the next one."""
+    found, original = [], Many.__dict__.get('__reduce_ex__')
+    before = engine.dumps(list(Many), protocol)
+    for base in (ENGINE.Pickler, Asking):
+        m = list(Many)
+        key = OddKey(change)
+        acting = Acting(key.arm if where == 'table' else change)
+        obj = {'between': [m[0], m[1], acting, m[2], m[3], m[4]],
+               'deeper': [m[0], m[1], [m[2], m[3], acting, m[4]], m[5], m[6]],
+               'in a tuple': (m[0], m[1], m[2], acting, m[3], m[4]),
+               'in a dict': {'a': m[0], 'b': m[1], 'c': acting, 'd': m[2], 'e': m[3]},
+               'in a set': [m[0], m[1], {acting}, m[2], m[3]],
+               'table': [m[0], m[1], acting, m[2], m[3], m[4], m[5]],
+               'write': [m[0], m[1], m[2], b'x' * 100000, m[3], m[4], m[5]]}.get(where, m[:20])
+
+        class Own(base):
+            if where == 'persistent_id':
+                def persistent_id(self, each):
+                    if each is m[5]:
+                        change()
+
+        file = ActingFile(change) if where == 'write' else io.BytesIO()
+        pickler = Own(file, protocol)
+        if where == 'table':
+            pickler.dispatch_table = {key: None}
+        try:
+            pickler.dump(obj)
+        finally:
+            copyreg.dispatch_table.pop(Many, None)
+            if '_value_' in Many.__dict__:
+                type.__delattr__(Many, '_value_')
+            if original is None and '__reduce_ex__' in Many.__dict__:
+                del Many.__reduce_ex__
+            elif original is not None:
+                Many.__reduce_ex__ = original
+        found.append(file.getvalue())
+    assert found[0] == found[1]
+    # A table of the pickler's own hides what is in copyreg's.
+    changes = change is not change_by_meta and where != 'not' and not (where == 'table' and change is change_by_table)
+    assert (b'changed' in found[0]) == changes
+    assert engine.dumps(list(Many), protocol) == before
 
 
 def test_an_enum_of_another_kind_is_asked(engine):

@@ -29,6 +29,12 @@ typedef struct {
     size_t tuple_visits;
     size_t frozenset_visits;
     size_t reduce_visits;
+    struct {                      /* the Enum without a version tag that was looked at last (save_instance.c) */
+        PyTypeObject *type;
+        PyObject *in;             /* in this container; NULL where it must be looked at again */
+        size_t foreign;           /* the memo's `foreign` and the visits then */
+        size_t visits;
+    } members;
     Py_ssize_t countdown;         /* steps until signals are looked for */
     PyObject *persistent_id;      /* the hooks of this dump, or NULL */
     PyObject *reducer_override;

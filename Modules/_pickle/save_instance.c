@@ -249,16 +249,21 @@ put_call(Pickler *p, PyObject *obj, int unique, Py_ssize_t size, enum opcode op)
     return memoize(p, obj, unique);
 }
 
+/* Would the class, not a member's own dict, say what its value is? */
+static int
+class_has_value(State *st, PyTypeObject *type)
+{
+    PyObject *in_class = _PyType_Lookup(type, st->s__value_);
+    return in_class != NULL && Py_TYPE(in_class)->tp_descr_set != NULL;
+}
+
 /* The value of a member of an Enum, borrowed, where it is an atom that stands in the member's own dict, and nothing else
    there is looked up by pickling; or NULL, without an exception. */
 static PyObject *
 member_value(State *st, PyObject *obj)
 {
-    PyObject *in_class = _PyType_Lookup(Py_TYPE(obj), st->s__value_), *dict, *value = NULL;
+    PyObject *dict = P5_InstanceDict(obj), *value = NULL;
 
-    if (in_class != NULL && Py_TYPE(in_class)->tp_descr_set != NULL)
-        return NULL;
-    dict = P5_InstanceDict(obj);
     if (dict != NULL && PyDict_CheckExact(dict) && PyDict_GetItemWithError(dict, st->s___reduce_ex__) == NULL)
         value = PyDict_GetItemWithError(dict, st->s__value_);
     Py_XDECREF(dict);
@@ -349,16 +354,64 @@ save_decimal(Pickler *p, PyObject *obj, int unique, Py_ssize_t class_position)
     return result;
 }
 
-/* The same for a type without a version tag. */
+/* ---- an Enum without a version tag ---- */
+
+/* Has the dispatch table nothing but ordinary classes, so that no code runs when one is looked for? */
+static int
+table_is_plain(Pickler *p)
+{
+    PyObject *table = p->table == NULL ? p->st->dispatch_table : p->table, *key, *value;
+    Py_ssize_t at = 0;
+
+    if (PyDict_GET_SIZE(table) > 100)
+        return 0;
+    while (PyDict_Next(table, &at, &key, &value)) {
+        if (!PyType_Check(key) || Py_TYPE(key)->tp_hash != PyType_Type.tp_hash
+                || Py_TYPE(key)->tp_richcompare != PyType_Type.tp_richcompare)
+            return 0;
+    }
+    return 1;
+}
+
+/* What is found out about such an Enum for one member holds for the next ones, as long as nothing but atoms and members of
+   it are written meanwhile in this container: then no code runs that could change the class or the table.  Not so
+   without the GIL. */
+static void
+remember_members(Pickler *p, PyTypeObject *type)
+{
+    p->members.type = type;
+    p->members.in = P5_FREE_THREADED || walks_empty(&p->walks) || !table_is_plain(p) ? NULL : p->walks.top->obj;
+    p->members.foreign = p->memo.foreign;
+    p->members.visits = p->reduce_visits;
+}
+
+/* Is this the next one?  Both pointers are only compared: the memo holds the container, the container held a member. */
+static int
+is_next_member(Pickler *p, PyTypeObject *type)
+{
+    if (p->members.type != type || p->members.foreign != p->memo.foreign || p->members.visits + 1 != p->reduce_visits
+            || walks_empty(&p->walks) || p->members.in != p->walks.top->obj)
+        return 0;
+    p->members.visits++;
+    return 1;
+}
+
+/* Is it a member of one, as far as the class goes, and not in the dispatch table?  Foreign code may run. */
 static int
 is_untagged_member(Pickler *p, PyObject *obj)
 {
     PyTypeObject *type = Py_TYPE(obj);
     int result;
 
+    if (is_next_member(p, type))
+        return 1;
+    if (in_dispatch_table(p, type))
+        return 0;
     ran_foreign(p);
     Py_INCREF(type);
-    result = is_enum_now(p->st, type) && Py_TYPE(obj) == type;
+    result = is_enum_now(p->st, type) && Py_TYPE(obj) == type && !class_has_value(p->st, type);
+    if (result)
+        remember_members(p, type);
     Py_DECREF(type);
     return result;
 }
@@ -383,13 +436,10 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
             || p->protocol < 2 || p->fast || p->persistent_id != NULL
             || p->reducer_override != NULL
             || (p->out.write != NULL && (uintptr_t)p->out.next + IN_ONE_GO >= p->out.limit)
-            || in_dispatch_table(p, type))
+            || (form == TYPE_UNTAGGED_ENUM ? !is_untagged_member(p, obj) : in_dispatch_table(p, type))
+            || !type_info_is_about(info, type))   /* a key of that table has changed it */
         return 0;
-    if (form == TYPE_UNTAGGED_ENUM) {
-        if (!is_untagged_member(p, obj))
-            return 0;
-        unique = 0;
-    }
+    unique = unique && form != TYPE_UNTAGGED_ENUM;
     *saved = SAVE_ERROR;
     found = memo_lookup(&p->memo, (PyObject *)type, &class_position);
     if (found == 0 && form == TYPE_PLAIN)
@@ -400,7 +450,7 @@ save_known_type(Pickler *p, PyObject *obj, int unique, enum saved *saved)
         return found < 0;   /* the first instance of another class goes the general way */
     if (form == TYPE_UNTAGGED_ENUM || form == TYPE_ASKED) {
         if (form == TYPE_UNTAGGED_ENUM || info->asks == ASKS_VALUE)
-            found = save_member(p, obj, unique, class_position);
+            found = form == TYPE_ASKED && class_has_value(p->st, type) ? 0 : save_member(p, obj, unique, class_position);
         else if (info->asks & ASKS_UUID)
             found = save_uuid(p, obj, unique, class_position);
         else if (info->asks & ASKS_TEXT)
