@@ -162,6 +162,19 @@ P5_LongAsInt64(PyObject *obj, int64_t *result)
     return 1;
 }
 
+/* An int of up to 255; of any other, something that is larger.  Without a branch for the number of digits, see above. */
+static inline size_t
+P5_LongSmall(PyObject *obj)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    size_t tag = ((PyLongObject *)obj)->long_value.lv_tag;   /* 1 for 0, 8 for one digit above 0; the 4 says nothing */
+    return (P5_LONG_DIGIT(obj, 0) & (size_t)-(Py_ssize_t)(tag >> 3 & 1)) | (size_t)((tag & ~(size_t)13) != 0) << 8;
+#else
+    size_t size = (size_t)P5_LONG_SIGNED_SIZE(obj);
+    return size == 0 ? 0 : P5_LONG_DIGIT(obj, 0) | (size_t)(size != 1) << 8;
+#endif
+}
+
 /* 3.7: Enum.__new__ looks a value up once; before, it asked first whether it is there. */
 #define P5_ENUM_LOOKS_TWICE (PY_VERSION_HEX < 0x03070000)
 

@@ -150,7 +150,7 @@ save_int(Pickler *p, PyObject *obj)
 }
 
 /* Numbers come in runs: write the ints of up to 64 bits from ITEMS[AT] on, in protocol 2 on, and say where the run
-   ends. */
+   ends.  Where it begins with numbers of one byte, these have a loop of their own. */
 ROOM NOINLINE Py_ssize_t
 save_int_run(Pickler *p, PyObject *const *items, Py_ssize_t at, Py_ssize_t end)
 {
@@ -159,7 +159,15 @@ save_int_run(Pickler *p, PyObject *const *items, Py_ssize_t at, Py_ssize_t end)
     const uintptr_t limit = w->limit, room_ends = (uintptr_t)w->end;  /* no need to read them again for every byte */
     PyTypeObject *const type = &PyLong_Type;
     int64_t value;
+    size_t small;
 
+    for (; at < end && (uintptr_t)o < limit && room_ends - (uintptr_t)o >= 2; at++) {
+        if (Py_TYPE(items[at]) != type || (small = P5_LongSmall(items[at])) > 255)
+            break;
+        o[0] = OP_BININT1;
+        o[1] = (unsigned char)small;
+        o += 2;
+    }
     for (; at < end && (uintptr_t)o < limit && room_ends - (uintptr_t)o >= 10; at++) {
         if (Py_TYPE(items[at]) != type || !P5_LongAsInt64(items[at], &value))
             break;
