@@ -69,9 +69,10 @@ def section(results, folder):
     settings = results["settings"]
     lines = ["## " + title(results), ""]
     lines += table(["", ""], results["about"]["facts"].items())
-    lines += ["Measured %s in %s; processes for each case: %d, rounds in each: %d; %d MB for the memory.%s" % (
-        results["date"], settings["clock"], settings["processes"], settings["rounds"], settings["megabytes"],
-        missing(results)), ""]
+    largest = any(cases.CASES[name].full for name in results["cases"])
+    lines += ["Measured %s in %s; processes for each case: %d, rounds in each: %d%s; %d MB for the memory.%s" % (
+        results["date"], settings["clock"], settings["processes"], settings["rounds"],
+        " (the largest: 1 and 3)" if largest else "", settings["megabytes"], missing(results)), ""]
     lines += ["### Targets", ""]
     lines += table(["target", "wanted", "measured", "met"],
                    [(row.what, row.wanted, row.measured, {None: "", True: "yes", False: "**no**"}[row.met])
