@@ -288,7 +288,7 @@ stubs-all:
 # --- speed and memory ------------------------------------------------------------------------
 
 # The peers it measures against, where wheels of them exist.
-$(VENV)/.bench: $(VENV)/.ready bench/extras.py
+$(VENV)/.bench: $(VENV)/.ready bench/extras.py bench/floor.c
 	$(RUN) -m bench.extras
 	touch $@
 

@@ -123,12 +123,29 @@ static int visit_attributes(Program *program, PyObject *seen, PyObject *state, P
     return 0;
 }
 
+/* Is all that the state has an attribute of the object, which keeps it alive?  Then nothing else may: how an object is pickled
+   depends on who else refers to its parts. */
+static int holds_all(PyObject *obj, PyObject *state)
+{
+    PyObject *name, *value, *held;
+    Py_ssize_t at = 0;
+    int all = 1;
+
+    while (all && state != Py_None && PyDict_Next(state, &at, &name, &value)) {
+        held = PyObject_GetAttr(obj, name);
+        all = held == value;
+        Py_XDECREF(held);
+    }
+    PyErr_Clear();
+    return all;
+}
+
 /* An instance that object.__reduce_ex__ takes apart: class, then a dict or (dict or None, slots) as state. */
 static int visit_instance(Program *program, PyObject *seen, PyObject *obj)
 {
     PyObject *parts = NULL, *arguments, *state, *slots = NULL;
     Py_ssize_t at = program->length, count = 0;
-    int result = -1;
+    int result = -1, own;
 
     parts = PyObject_CallMethod(obj, "__reduce_ex__", "i", 2);
     if (parts == NULL) goto done;
@@ -138,7 +155,6 @@ static int visit_instance(Program *program, PyObject *seen, PyObject *obj)
     if (!PyTuple_Check(arguments) || PyTuple_GET_SIZE(arguments) != 1
             || PyTuple_GET_ITEM(arguments, 0) != (PyObject *)Py_TYPE(obj))
         goto unknown;
-    if (PyList_Append(program->kept, parts) < 0) goto done;
     if (PyTuple_Check(state) && PyTuple_GET_SIZE(state) == 2) {
         slots = PyTuple_GET_ITEM(state, 1);
         state = PyTuple_GET_ITEM(state, 0);
@@ -149,7 +165,8 @@ static int visit_instance(Program *program, PyObject *seen, PyObject *obj)
     if (state != Py_None && visit_attributes(program, seen, state, &count) < 0) goto done;
     if (slots != NULL && visit_attributes(program, seen, slots, &count) < 0) goto done;
     program->steps[at].count = count;
-    result = 0;
+    own = holds_all(obj, state) && (slots == NULL || holds_all(obj, slots));
+    result = own ? 0 : PyList_Append(program->kept, parts);
     goto done;
 unknown:
     PyErr_Format(PyExc_TypeError, "no floor for %.100s", Py_TYPE(obj)->tp_name);
