@@ -31,7 +31,7 @@ def wanted():
 def asked(tool, platform, arch, **settings):
     """What version TOOL of cibuildwheel says it would build."""
     flags = "--print-build-identifiers --allow-empty --platform %s --archs %s" % (platform, arch)
-    output = subprocess.check_output(["make", "-s", "cibuildwheel", "CIBW=" + tool, "FLAGS=" + flags, "SDIST=."],
+    output = subprocess.check_output(["make", "-s", "--no-print-directory", "cibuildwheel", "CIBW=" + tool, "FLAGS=" + flags, "SDIST=."],
                                      cwd=ROOT, env=dict(os.environ, **settings))
     return output.decode().split()
 
