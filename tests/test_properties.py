@@ -165,8 +165,10 @@ def made(recipe, proto):
 @given(steps, st.integers(0, 5))
 def test_what_comes_back_has_the_same_shape(impl, recipe, proto):
     nodes, proto = made(recipe, proto)
-    if leads_back(nodes) or impl.name == 'python' and sys.version_info[:2] == (3, 8):
-        return  # the _Pickler of 3.8 gives a bytearray no memo number
+    if leads_back(nodes):
+        return
+    if impl.name == 'python' and (3, 8) <= sys.version_info < (3, 10) and any(step[0] == 15 for step in recipe):
+        return  # the _Pickler of 3.8 and 3.9 gives a bytearray no memo number
     if any(type(node) is zoo.Stateful and (node.held is None or proto < 2 and not node.held) for node in nodes):
         return  # None is no state, and below protocol 2 nothing that is false is
     if proto == 0 and any(value != value for step in recipe for value in step[2]):
