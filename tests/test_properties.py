@@ -169,8 +169,9 @@ def test_what_comes_back_has_the_same_shape(impl, recipe, proto):
         return
     if impl.name == 'python' and (3, 8) <= sys.version_info < (3, 10) and any(step[0] == 15 for step in recipe):
         return  # the _Pickler of 3.8 and 3.9 gives a bytearray no memo number
-    if any(type(node) is zoo.Stateful and (node.held is None or proto < 2 and not node.held) for node in nodes):
-        return  # None is no state, and below protocol 2 nothing that is false is
+    if any(type(node) is zoo.Stateful and (node.held is None or proto < 2 and (node.held is NotImplemented or not node.held))
+           for node in nodes):
+        return  # None is no state, and below protocol 2 nothing that is false is, nor what is neither true nor false (3.14)
     if proto == 0 and any(value != value for step in recipe for value in step[2]):
         proto = 1  # the text 'nan' carries neither the sign nor the other bits of a NaN
     if proto == 0 and impl.name == 'python' and any(ESCAPED.intersection(each) for step in recipe for each in step[2] + step[3]
