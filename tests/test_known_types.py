@@ -17,6 +17,7 @@ import uuid
 import pytest
 
 from implementations import ENGINE
+from odd import Calls
 
 pytestmark = pytest.mark.skipif(ENGINE is None, reason='of the engine')
 
@@ -488,17 +489,6 @@ def test_an_enum_whose_ways_change(engine, cls):
     assert engine.dumps(members, 4) == before
 
 
-class Acting(object):
-    """Does something when it is pickled; pickled as an int."""
-
-    def __init__(self, act):
-        self.act = act
-
-    def __reduce__(self):
-        self.act()
-        return int, ()
-
-
 class OddKey(object):
     """Looks like the class Many in a table, and acts when it is compared for the second time after arm()."""
 
@@ -554,7 +544,7 @@ def test_an_enum_that_changes_between_two_members(engine, change, where, protoco
     for base in (ENGINE.Pickler, Asking):
         m = list(Many)
         key = OddKey(change)
-        acting = Acting(key.arm if where == 'table' else change)
+        acting = Calls(key.arm if where == 'table' else change)
         obj = {'between': [m[0], m[1], acting, m[2], m[3], m[4]],
                'deeper': [m[0], m[1], [m[2], m[3], acting, m[4]], m[5], m[6]],
                'in a tuple': (m[0], m[1], m[2], acting, m[3], m[4]),
