@@ -627,7 +627,8 @@ save_by_reduce(Pickler *p, PyObject *obj, int unique)
     p->reduce_visits++;
     Py_INCREF(obj);
     end_plain(p);
-    if (save_known_type(p, obj, unique, &result))
+    /* Of type itself nothing is known, and asking would take the place of what is known of another type. */
+    if (!Py_IS_TYPE(obj, &PyType_Type) && save_known_type(p, obj, unique, &result))
         goto done;
     value = find_reduce_value(p, obj, &result);
     if (value == NULL)
