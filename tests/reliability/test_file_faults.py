@@ -163,6 +163,45 @@ def test_a_signal_is_answered_within_a_second(engine, what, record_property):
         record_property('slowest answer to a signal, seconds', '%.3f' % max(result['late']))
 
 
+CHANGING = '''
+import json, random, signal, sys
+import pickle5._pickle as engine
+shared = [[i] for i in range(1000000)]
+random.Random(1).shuffle(shared)
+first, last = [[i] for i in range(100)], [[i] for i in range(100)]
+data, at = [first, shared * int(sys.argv[1]), last], []
+
+
+def handler(number, frame):
+    at.append(running)
+    last[-1] = first[5]
+    first[10] = None
+    last[-2] = last[-3] = ["maybe where the tenth was"]
+
+
+signal.signal(signal.SIGPROF, handler)
+signal.setitimer(signal.ITIMER_PROF, .01)
+running = True
+pickle = engine.dumps(data, 4)
+running = False
+signal.setitimer(signal.ITIMER_PROF, 0)
+first, middle, last = engine.loads(pickle)
+same = middle[:1000000] == shared and all(map(lambda a, b: a is b, middle, middle[1000000:]))
+print(json.dumps({"within": at == [True], "same": same, "is the fifth": last[-1] is first[5], "tenth": first[10], "new": last[-2]}))
+'''
+
+
+@pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='needs setitimer')
+def test_a_signal_that_changes_the_data(engine):
+    """A dump that only borrowed its objects: what its pickle has already stays known, and no object takes the place of another."""
+    out = subprocess.check_output([sys.executable, '-c', CHANGING, '8' if SLOW else '4'], timeout=900,
+                                  env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
+    result = json.loads(out.decode('ascii'))
+    assert result['same'] and result['tenth'] == [10]
+    if SLOW or result['within']:
+        assert result == {'within': True, 'same': True, 'is the fifth': True, 'tenth': [10], 'new': ['maybe where the tenth was']}
+
+
 class Interrupts(object):
     """A file that is interrupted, as by a signal, in its n-th write or read."""
 
