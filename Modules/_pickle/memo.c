@@ -34,8 +34,8 @@
    Those references are borrowed at first, where nobody can see the memo (`borrows`: dumps() and dump()).  As long as nothing
    runs but the engine, on data that somebody else holds, no object can go away, so none needs a reference of ours; a dump
    of nothing but plain data ends without having made one.  Before foreign code runs for the first time (a file's write, a
-   look for signals in a large dump), and before the first reduce value or buffer, which the engine itself lets go,
-   each gets its reference, and from then on at once (memo_stop_borrowing).  Not before each such time anew: what foreign code takes out of the data
+   look for signals), and before the first reduce value or buffer, which the engine itself lets go, each gets its reference,
+   and from then on at once (memo_stop_borrowing).  Not before each such time anew: what foreign code takes out of the data
    is held by an open walk alone, and goes with it.  An object that is only borrowed may show a count of 1 again, but it is
    met a second time only over an edge that foreign code made, and then it has its reference; or when its owner is walked
    twice, and then it was hashed.  An error ends such a dump, and the memo with it: what was only borrowed is not looked at

@@ -36,7 +36,6 @@ typedef struct {
         size_t visits;
     } members;
     Py_ssize_t countdown;         /* steps until signals are looked for */
-    int looks_spared;             /* for the objects' references were borrowed */
     PyObject *persistent_id;      /* the hooks of this dump, or NULL */
     PyObject *reducer_override;
     PyObject *table;              /* the dispatch table of this dump, or NULL for copyreg's */
@@ -63,8 +62,6 @@ enum saved {
 #define DEFAULT_MAX_OPEN_REDUCES 1250000
 /* Steps of the loop between two looks for signals. */
 #define SIGNAL_INTERVAL (1 << 18)
-/* Of these, so many are left out while nothing runs but the engine: some tenths of a second at most. */
-#define LOOKS_TO_SPARE 12
 
 /* The plain part of a dump is over: foreign code will run, or there will be objects that only the pickler holds. */
 static ALWAYS_INLINE void

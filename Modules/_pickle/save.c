@@ -5,16 +5,12 @@
    borrowed from their container while nothing foreign can run; whoever may run foreign code takes a reference first. */
 #include "save_inline.h"
 
-/* Signals are looked for now and then, so that a long dump can be interrupted.  Their handlers are foreign code, before which
-   every object needs a reference of ours: two more visits to each, which a dump that borrows (memo.c) is spared for a while.  A
-   larger one is cheaper when each object gets its reference while the caches have it. */
+/* Signals are looked for now and then, so that a long dump can be interrupted. */
 static int COLD
 look_for_signals(Pickler *p)
 {
     p->countdown = SIGNAL_INTERVAL;
-    if (p->memo.borrows && p->looks_spared++ < LOOKS_TO_SPARE)
-        return 0;
-    end_plain(p);
+    end_plain(p);   /* so large a dump is cheaper when each object gets its reference while the caches have it */
     ran_foreign(p);
     return PyErr_CheckSignals();
 }

@@ -193,7 +193,7 @@ print(json.dumps({"within": at == [True], "same": same, "is the fifth": last[-1]
 
 @pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='needs setitimer')
 def test_a_signal_that_changes_the_data(engine):
-    """A dump that only borrowed its objects: what its pickle has already stays known, and no object takes the place of another."""
+    """In a large dump: what its pickle has already stays known, and no object takes the place of another."""
     out = subprocess.check_output([sys.executable, '-c', CHANGING, '8' if SLOW else '4'], timeout=900,
                                   env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
     result = json.loads(out.decode('ascii'))
